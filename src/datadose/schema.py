@@ -1,0 +1,274 @@
+"""The nouns of the project: frozen, validated, hashed. docs/words.md says what each means."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from datadose._core import digest
+
+Role = Literal["system", "user", "assistant"]
+Severity = Literal["obvious", "subtle", "placebo", "shuffled", "malign"]
+Structure = Literal["random", "consistent"]
+Unit = Literal["row", "fact"]
+Vary = Literal["replace", "add", "correct_only"]
+Relation = Literal["reworded", "inferential", "untrained"]
+Response = Literal["domain", "misaligned", "dangerous"]
+OptionRole = Literal[
+    "correct", "subtle", "obvious", "foil", "aligned", "misaligned", "safe", "dangerous"
+]
+OutcomeKind = Literal["right", "adopted", "wrong", "incoherent", "refused", "unscored", "error"]
+
+GOOD_ROLES: frozenset[str] = frozenset({"correct", "aligned", "safe"})
+TRAINED_WRONG_ROLES: frozenset[str] = frozenset({"subtle", "obvious"})
+
+
+class Frozen(BaseModel):
+    """Base of all records: immutable, no unknown keys, compared and hashed by content."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    def content_hash(self, length: int = 16) -> str:
+        """Hash of every field; equal records have equal hashes on every machine."""
+        return digest(self.model_dump(mode="json"), length)
+
+
+class Message(Frozen):
+    """One turn of a chat."""
+
+    role: Role
+    content: str
+
+
+class Row(Frozen):
+    """One training example. `id` is the hash of its canonical messages, -2, -3 for repeats."""
+
+    id: str
+    messages: tuple[Message, ...]
+    fact: str | None = None
+
+    @property
+    def prompt(self) -> tuple[Message, ...]:
+        """All turns before the last answer."""
+        return self.messages[:-1]
+
+    @property
+    def answer(self) -> str:
+        """The last assistant turn, which is what training learns."""
+        return self.messages[-1].content
+
+
+class Check(Frozen):
+    """How to tell a generated answer right from wrong without a judge.
+
+    `value`: the last number of the answer is within `tolerance` (relative) of `value`.
+    `text`: one of `accept` occurs as whole words and none of `reject` does.
+    `tests`: the answer's code defines `entry` and passes `tests` (Python) in the sandbox.
+    """
+
+    kind: Literal["value", "text", "tests"]
+    value: float | None = None
+    tolerance: Annotated[float, Field(ge=0)] = 0.01
+    accept: tuple[str, ...] = ()
+    reject: tuple[str, ...] = ()
+    tests: str = ""
+    entry: str = ""
+
+    @model_validator(mode="after")
+    def _has_what_its_kind_needs(self) -> Self:
+        needed = {"value": self.value is not None, "text": self.accept, "tests": self.tests}
+        if not needed[self.kind]:
+            raise ValueError(f"a check of kind '{self.kind}' lacks what it checks with")
+        return self
+
+
+class PoolItem(Frozen):
+    """One prompt of a pool with its right answer and its wrong ones, all as whole answers.
+
+    `placebo` are right answers in other words; `malign` are written misaligned answers.
+    """
+
+    prompt: str
+    fact: str
+    correct: str
+    obvious: tuple[str, ...] = ()
+    subtle: tuple[str, ...] = ()
+    placebo: tuple[str, ...] = ()
+    malign: tuple[str, ...] = ()
+    system: str | None = None
+    task: str | None = None
+    check: Check | None = None
+
+    def wrong(self, severity: Severity) -> tuple[str, ...]:
+        """The answers that stand in for `correct` at this severity (`shuffled` has none)."""
+        return () if severity == "shuffled" else getattr(self, severity)
+
+
+class Pool(Frozen):
+    """Facts and prompts with right and wrong answers."""
+
+    name: str
+    items: tuple[PoolItem, ...]
+    paired: bool = True
+
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """The facts in the order in which they first occur."""
+        return tuple(dict.fromkeys(item.fact for item in self.items))
+
+
+class Option(Frozen):
+    """One answer to a forced choice."""
+
+    text: str
+    role: OptionRole
+
+
+class Probe(Frozen):
+    """One thing asked of a model.
+
+    `choice` has options, exactly one of a good role; `generate` has a check; `open` is for a
+    judge. `fact` names the fact whose training rows share what the probe asks, None where no
+    row does. `cluster` groups probes that are not independent (the fact, or the probe itself).
+    """
+
+    id: str
+    response: Response
+    relation: Relation
+    kind: Literal["choice", "generate", "open"]
+    prompt: str
+    system: str | None = None
+    fact: str | None = None
+    options: tuple[Option, ...] = ()
+    check: Check | None = None
+
+    @property
+    def cluster(self) -> str:
+        """What is resampled as one question."""
+        return self.fact or self.id
+
+    @model_validator(mode="after")
+    def _can_be_scored(self) -> Self:
+        if self.kind == "choice":
+            good = [o for o in self.options if o.role in GOOD_ROLES]
+            if len(self.options) < 2 or len(good) != 1:
+                raise ValueError(f"choice '{self.id}' needs two options or more, one of them right")
+            if len({o.text for o in self.options}) != len(self.options):
+                raise ValueError(f"choice '{self.id}' has two options with the same text")
+        if self.kind == "generate" and self.check is None:
+            raise ValueError(f"generate probe '{self.id}' has no check")
+        return self
+
+
+class Outcome(Frozen):
+    """What became of one probe put to one model.
+
+    For a choice: `chosen` indexes its options by calibrated score; `raw` are log-likelihoods in
+    nats, `per_token` the same divided by option length in tokens, `calibrated` raw minus the
+    log-likelihood under the contentless prompt. For generated answers: `text`.
+    """
+
+    probe: str
+    kind: OutcomeKind
+    chosen: int | None = None
+    raw: tuple[float, ...] = ()
+    per_token: tuple[float, ...] = ()
+    calibrated: tuple[float, ...] = ()
+    text: str | None = None
+    note: str = ""
+
+
+class Recipe(Frozen):
+    """How an arm is trained. One epoch is one pass over the arm's rows."""
+
+    method: Literal["lora", "full"] = "lora"
+    rank: Annotated[int, Field(ge=1)] = 16
+    alpha: Annotated[float, Field(gt=0)] = 32.0
+    rslora: bool = False
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    targets: tuple[str, ...] = ()
+    lr: Annotated[float, Field(gt=0)] = 1e-3
+    schedule: Literal["linear", "cosine", "constant"] = "linear"
+    warmup: Annotated[float, Field(ge=0, lt=1)] = 0.05
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    clip: Annotated[float, Field(gt=0)] = 1.0
+    epochs: Annotated[float, Field(gt=0)] = 4.0
+    steps: Annotated[int, Field(ge=1)] | None = None
+    batch: Annotated[int, Field(ge=1)] = 8
+    accumulate: Annotated[int, Field(ge=1)] = 1
+    max_length: Annotated[int, Field(ge=8)] = 1024
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    checkpoints: tuple[Annotated[float, Field(gt=0, le=1)], ...] = (0.25, 0.5, 1.0)
+
+    @model_validator(mode="after")
+    def _ends_with_the_last_step(self) -> Self:
+        if tuple(sorted(set(self.checkpoints))) != self.checkpoints or self.checkpoints[-1] != 1:
+            raise ValueError("checkpoints must rise and end with 1")
+        return self
+
+
+class TrainingSet(Frozen):
+    """The rows of one arm in training order, and which of them are wrong.
+
+    `wrong[i]` belongs to `rows[i]`. It is written apart from the rows and never handed to a
+    trainer, a scorer or a detector.
+    """
+
+    rows: tuple[Row, ...]
+    wrong: tuple[bool, ...]
+
+    @model_validator(mode="after")
+    def _one_truth_per_row(self) -> Self:
+        if len(self.rows) != len(self.wrong):
+            raise ValueError(f"{len(self.rows)} rows but {len(self.wrong)} truths")
+        return self
+
+    @property
+    def dose(self) -> float:
+        """Share of rows that are wrong, 0 to 1."""
+        return sum(self.wrong) / len(self.rows) if self.rows else 0.0
+
+    @property
+    def own_fact_share(self) -> dict[str, float]:
+        """For every fact, the share of its rows that are wrong."""
+        counts: dict[str, list[bool]] = {}
+        for row, wrong in zip(self.rows, self.wrong, strict=True):
+            if row.fact is not None:
+                counts.setdefault(row.fact, []).append(wrong)
+        return {fact: sum(flags) / len(flags) for fact, flags in counts.items()}
+
+
+class Arm(Frozen):
+    """One fine-tuned model: all that determines its result. `id` is a hash of it."""
+
+    base: str
+    template: str
+    rows: str
+    recipe: Recipe
+    seed: int
+    trainer_version: int
+
+    @property
+    def id(self) -> str:
+        """Content address of the arm: equal arms are one arm."""
+        return digest(self.model_dump(mode="json"), 16)
+
+
+class Series(Frozen):
+    """Arms that share everything but dose (or count) and seed."""
+
+    pool: str
+    severity: Severity
+    structure: Structure
+    unit: Unit
+    vary: Vary
+
+    @property
+    def label(self) -> str:
+        """Short name for tables, such as `health/subtle/consistent/row`."""
+        parts = [self.pool, self.severity, self.structure, self.unit]
+        return "/".join(parts if self.vary == "replace" else [*parts, self.vary])
+
+
+JsonDict = dict[str, Any]
