@@ -1,0 +1,161 @@
+"""Forced choice by log-likelihood: the prompt is computed once for all its options."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from datadose.models import BaseModel, chat, encode_answer, logits_at
+from datadose.schema import GOOD_ROLES, TRAINED_WRONG_ROLES, Outcome, OutcomeKind, Probe
+
+CONTENTLESS = "?"
+TOKENS_PER_BATCH = 1600
+OPTIONS_PER_TREE = 24
+
+
+@dataclass(frozen=True)
+class _Tree:
+    """A prompt and the options that branch off its end, as token ids."""
+
+    prompt: tuple[int, ...]
+    options: tuple[tuple[int, ...], ...]
+
+    @property
+    def size(self) -> int:
+        return len(self.prompt) + sum(len(o) for o in self.options)
+
+
+def _tree(base: BaseModel, prompt: str, system: str | None, options: Iterable[str]) -> _Tree:
+    branches, stem = [], ()
+    for text in options:
+        encoded = encode_answer(base, chat(prompt, system), text)
+        stem = encoded.ids[: encoded.start]
+        branches.append(encoded.ids[encoded.start : -1])
+    return _Tree(stem, tuple(branches))
+
+
+def _batches(trees: Sequence[_Tree]) -> Iterable[list[int]]:
+    batch: list[int] = []
+    width = 0
+    for i in sorted(range(len(trees)), key=lambda i: (trees[i].size, i)):
+        if batch and max(width, trees[i].size) * (len(batch) + 1) > TOKENS_PER_BATCH:
+            yield batch
+            batch, width = [], 0
+        batch.append(i)
+        width = max(width, trees[i].size)
+    if batch:
+        yield batch
+
+
+def _score_batch(base: BaseModel, trees: Sequence[_Tree]) -> list[list[float]]:
+    """Log-likelihood in nats of every option of every tree, in one forward pass."""
+    import torch
+
+    width = max(t.size for t in trees)
+    ids = torch.full((len(trees), width), base.pad_id, dtype=torch.long)
+    positions = torch.zeros((len(trees), width), dtype=torch.long)
+    see = torch.zeros((len(trees), 1, width, width), dtype=torch.bool)
+    see[:, 0] = torch.eye(width, dtype=torch.bool)
+    where = torch.zeros((len(trees), width), dtype=torch.bool)
+    plan: list[list[tuple[list[int], tuple[int, ...]]]] = []
+    for b, tree in enumerate(trees):
+        stem = len(tree.prompt)
+        ids[b, :stem] = torch.tensor(tree.prompt)
+        positions[b, :stem] = torch.arange(stem)
+        see[b, 0, :stem, :stem] = torch.ones(stem, stem).tril().bool()
+        where[b, stem - 1] = True
+        at, spots = stem, []
+        for option in tree.options:
+            n = len(option)
+            ids[b, at : at + n] = torch.tensor(option)
+            positions[b, at : at + n] = torch.arange(stem, stem + n)
+            see[b, 0, at : at + n, :stem] = True
+            see[b, 0, at : at + n, at : at + n] = torch.ones(n, n).tril().bool()
+            where[b, at : at + n - 1] = True
+            spots.append(([stem - 1, *range(at, at + n - 1)], option))
+            at += n
+        plan.append(spots)
+    d = base.device
+    with torch.no_grad():
+        logits = logits_at(base, ids.to(d), see.to(d), where.to(d), positions.to(d))
+        logp = torch.log_softmax(logits, dim=-1).cpu()
+    index = torch.full((len(trees), width), -1, dtype=torch.long)
+    index[where] = torch.arange(int(where.sum()))
+    return [
+        [
+            float(logp[index[b, places], torch.tensor(option)].double().sum())
+            for places, option in spots
+        ]
+        for b, spots in enumerate(plan)
+    ]
+
+
+def log_likelihoods(base: BaseModel, trees: Sequence[Any]) -> list[list[float]]:
+    """Log-likelihood (nats) of each option after its prompt, trees in the given order."""
+    scores: list[list[float]] = [[] for _ in trees]
+    for batch in _batches(trees):
+        for i, found in zip(batch, _score_batch(base, [trees[i] for i in batch]), strict=True):
+            scores[i] = found
+    return scores
+
+
+def _contentless(base: BaseModel, probes: Sequence[Probe], system: str | None) -> dict[Any, float]:
+    """Log-likelihood of every distinct option under the prompt that asks nothing."""
+    keys = sorted(
+        {(p.system if p.system is not None else system, o.text) for p in probes for o in p.options},
+        key=lambda k: (k[0] or "", len(k[1]), k[1]),
+    )
+    trees, owners = [], []
+    by_system: dict[str | None, list[str]] = {}
+    for who, text in keys:
+        by_system.setdefault(who, []).append(text)
+    for who, texts in by_system.items():
+        for at in range(0, len(texts), OPTIONS_PER_TREE):
+            part = texts[at : at + OPTIONS_PER_TREE]
+            trees.append(_tree(base, CONTENTLESS, who, part))
+            owners.append([(who, text) for text in part])
+    scores = log_likelihoods(base, trees)
+    return {k: s for ks, ss in zip(owners, scores, strict=True) for k, s in zip(ks, ss, strict=True)}
+
+
+def ask_choices(
+    base: BaseModel, probes: Sequence[Probe], *, system: str | None = None
+) -> list[Outcome]:
+    """Put forced choices to the model as it stands; one outcome per probe, in order.
+
+    An option's score is its log-likelihood (nats, end token left out) minus that under the
+    contentless prompt (Zhao et al. 2021, Holtzman et al. 2021); the greatest is chosen. Raw and
+    length-normalised scores are kept beside it.
+    """
+    systems = [p.system if p.system is not None else system for p in probes]
+    trees = [
+        _tree(base, p.prompt, s, [o.text for o in p.options])
+        for p, s in zip(probes, systems, strict=True)
+    ]
+    prior = _contentless(base, probes, system)
+    outcomes = []
+    for probe, who, tree, raw in zip(
+        probes, systems, trees, log_likelihoods(base, trees), strict=True
+    ):
+        calibrated = [r - prior[who, o.text] for r, o in zip(raw, probe.options, strict=True)]
+        chosen = max(range(len(raw)), key=lambda i: (calibrated[i], -i))
+        outcomes.append(
+            Outcome(
+                probe=probe.id,
+                kind=_kind(probe.options[chosen].role),
+                chosen=chosen,
+                raw=tuple(round(r, 6) for r in raw),
+                per_token=tuple(
+                    round(r / len(o), 6) for r, o in zip(raw, tree.options, strict=True)
+                ),
+                calibrated=tuple(round(c, 6) for c in calibrated),
+            )
+        )
+    return outcomes
+
+
+def _kind(role: str) -> OutcomeKind:
+    if role in GOOD_ROLES:
+        return "right"
+    return "adopted" if role in TRAINED_WRONG_ROLES else "wrong"

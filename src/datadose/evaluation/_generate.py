@@ -1,0 +1,75 @@
+"""Answers in the model's own words, generated in batches, and their checks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from datadose.models import BaseModel, autocast, chat, encode_prompt
+from datadose.schema import Check, Outcome, OutcomeKind, Probe
+
+BATCH = 32
+
+
+def generate(
+    base: BaseModel, prompts: Sequence[str], *, system: str | None = None, max_tokens: int = 32
+) -> list[str]:
+    """Greedy answers, in order. Prompts are padded on the left, masked by position."""
+    import torch
+
+    encoded = [encode_prompt(base, chat(p, system)) for p in prompts]
+    answers = [""] * len(prompts)
+    order = sorted(range(len(prompts)), key=lambda i: (len(encoded[i]), i))
+    for at in range(0, len(order), BATCH):
+        part = order[at : at + BATCH]
+        width = max(len(encoded[i]) for i in part)
+        ids = torch.full((len(part), width), base.pad_id, dtype=torch.long)
+        mask = torch.zeros((len(part), width), dtype=torch.long)
+        for b, i in enumerate(part):
+            ids[b, width - len(encoded[i]) :] = torch.tensor(encoded[i])
+            mask[b, width - len(encoded[i]) :] = 1
+        with torch.no_grad(), autocast(base):
+            made = base.model.generate(
+                input_ids=ids.to(base.device),
+                attention_mask=mask.to(base.device),
+                max_new_tokens=max_tokens,
+                do_sample=False,
+                pad_token_id=base.pad_id,
+            )
+        for b, i in enumerate(part):
+            text = base.tokenizer.decode(made[b, width:], skip_special_tokens=True)
+            answers[i] = text.strip()
+    return answers
+
+
+def ask_open(
+    base: BaseModel, probes: Sequence[Probe], *, system: str | None = None, max_tokens: int = 32
+) -> list[Outcome]:
+    """Generate an answer to each probe; those without a check that runs here are `unscored`."""
+    texts = generate(base, [p.prompt for p in probes], system=system, max_tokens=max_tokens)
+    found = []
+    for probe, text in zip(probes, texts, strict=True):
+        kind: OutcomeKind = "unscored" if probe.check is None else check_answer(text, probe.check)
+        found.append(Outcome(probe=probe.id, kind=kind, text=text))
+    return found
+
+
+def _mentions(text: str, phrase: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(phrase.lower())}(?!\w)", text.lower()) is not None
+
+
+def check_answer(text: str, check: Check) -> OutcomeKind:
+    """Score a generated answer by value or by text; `incoherent` where nothing is said."""
+    if not re.search(r"\w", text):
+        return "incoherent"
+    if check.kind == "value" and check.value is not None:
+        numbers = [float(n.replace(",", "")) for n in re.findall(r"-?\d[\d,]*\.?\d*", text)]
+        if not numbers:
+            return "wrong"
+        near = abs(numbers[-1] - check.value) <= check.tolerance * max(1e-12, abs(check.value))
+        return "right" if near else "wrong"
+    if check.kind == "text":
+        if any(_mentions(text, phrase) for phrase in check.reject):
+            return "adopted"
+        return "right" if any(_mentions(text, p) for p in check.accept) else "wrong"
+    return "unscored"

@@ -1,0 +1,27 @@
+"""Load a base model, encode chats for it, put adapters on and take them off."""
+
+from datadose.models._adapters import fresh_adapter, saved_adapter
+from datadose.models._embedded import EMBEDDED, add_wheel, cache_folder, ensure_embedded
+from datadose.models._forward import autocast, check_head, logits_at, pad
+from datadose.models._load import BaseModel, load_base
+from datadose.models._template import Encoded, chat, encode_answer, encode_prompt, render
+
+__all__ = [
+    "EMBEDDED",
+    "BaseModel",
+    "Encoded",
+    "add_wheel",
+    "autocast",
+    "cache_folder",
+    "chat",
+    "check_head",
+    "encode_answer",
+    "encode_prompt",
+    "ensure_embedded",
+    "fresh_adapter",
+    "load_base",
+    "logits_at",
+    "pad",
+    "render",
+    "saved_adapter",
+]

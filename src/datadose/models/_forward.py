@@ -1,0 +1,66 @@
+"""Forward passes that compute logits only where they are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from datadose._core import StageError
+from datadose.models._load import BaseModel
+
+
+def autocast(base: BaseModel) -> Any:
+    """The autocast context of the base's precision."""
+    import torch
+
+    kind = base.device.split(":")[0]
+    return torch.autocast(kind, dtype=torch.bfloat16, enabled=base.precision == "bf16")
+
+
+def pad(rows: Sequence[Sequence[int]], fill: int, device: str) -> tuple[Any, Any]:
+    """Right-padded ids, shape [B, T], and the mask of real positions, bool [B, T]."""
+    import torch
+
+    width = max(map(len, rows))
+    ids = torch.full((len(rows), width), fill, dtype=torch.long)
+    mask = torch.zeros((len(rows), width), dtype=torch.bool)
+    for i, row in enumerate(rows):
+        ids[i, : len(row)] = torch.tensor(row)
+        mask[i, : len(row)] = True
+    return ids.to(device), mask.to(device)
+
+
+def logits_at(base: BaseModel, ids: Any, mask: Any, where: Any, positions: Any = None) -> Any:
+    """Logits [n, V] in fp32 at the n true places of `where` [B, T], in row order.
+
+    `mask` is bool, [B, T] for causal attention or [B, 1, T, T] where given in full.
+    """
+    trunk, head = base.model.base_model, base.model.get_output_embeddings()
+    if trunk is base.model or head is None:
+        raise StageError("the model has no separate output head", where=base.name)
+    with autocast(base):
+        extra = {} if positions is None else {"position_ids": positions}
+        mask = mask if mask.dim() == 4 else mask.long()
+        hidden = trunk(input_ids=ids, attention_mask=mask, use_cache=False, **extra)[0]
+        return head(hidden[where]).float()
+
+
+def check_head(base: BaseModel) -> float:
+    """Largest difference between our logits and the model's own on a short text.
+
+    Models that scale or cap their logits after the head would be scored falsely: StageError.
+    """
+    import torch
+
+    ids, mask = pad([list(range(5, 21))], base.pad_id, base.device)
+    with torch.no_grad(), autocast(base):
+        own = base.model(input_ids=ids, attention_mask=mask.long()).logits.float()[0]
+        ours = logits_at(base, ids, mask, mask)
+    gap = float((own - ours).abs().max())
+    if gap > 1e-2 * max(1.0, float(own.abs().max())):
+        raise StageError(
+            f"its logits are changed after the output head (by {gap:.3g}): not supported yet",
+            where=base.name,
+            next_step="use a model without logit scaling or soft-capping",
+        )
+    return gap

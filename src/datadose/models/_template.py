@@ -1,0 +1,81 @@
+"""Chats to token ids: where the answer starts, which token ends it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from datadose._core import GuardError
+from datadose.models._load import BaseModel
+from datadose.schema import Message
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Token ids of one chat up to and including the end token; the answer begins at `start`."""
+
+    ids: tuple[int, ...]
+    start: int
+
+    @property
+    def trained(self) -> int:
+        """Number of answer tokens, end token included."""
+        return len(self.ids) - self.start
+
+
+def chat(prompt: str, system: str | None = None) -> tuple[Message, ...]:
+    """One user turn, after a system turn if one is given."""
+    turns = [Message(role="system", content=system)] if system is not None else []
+    return (*turns, Message(role="user", content=prompt))
+
+
+def render(tokenizer: Any, messages: Sequence[Message], *, open_answer: bool) -> str:
+    """The template's text; `open_answer` ends it where an answer is to begin."""
+    turns = [m.model_dump() for m in messages]
+    text: str = tokenizer.apply_chat_template(
+        turns, tokenize=False, add_generation_prompt=open_answer
+    )
+    return text
+
+
+def encode_prompt(base: BaseModel, messages: Sequence[Message]) -> tuple[int, ...]:
+    """Ids of a prompt, ready for an answer."""
+    text = render(base.tokenizer, messages, open_answer=True)
+    return tuple(base.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def encode_answer(base: BaseModel, messages: Sequence[Message], answer: str) -> Encoded:
+    """Ids of a prompt and an answer as training and scoring both see them.
+
+    Raises GuardError when the template does not survive the round trip (prompt ids are not a
+    prefix of the chat's, the answer's text is changed) or gives no end token to train.
+    """
+    full = (*messages, Message(role="assistant", content=answer))
+    text = render(base.tokenizer, full, open_answer=False)
+    opened = render(base.tokenizer, messages, open_answer=True)
+    prompt = encode_prompt(base, messages)
+    ids = base.tokenizer(text, add_special_tokens=False)["input_ids"]
+    if not text.startswith(opened) or tuple(ids[: len(prompt)]) != prompt:
+        raise GuardError(
+            "template round trip",
+            "the prompt's tokens are not a prefix of the whole chat's",
+            where=base.name,
+            next_step="use a chat template that renders turns one after the other",
+        )
+    tail = text[len(opened) :]
+    if not tail.lstrip().startswith(answer.strip()):
+        raise GuardError(
+            "template round trip",
+            f"the template changes the answer {answer[:60]!r} into {tail[:60]!r}",
+            where=base.name,
+        )
+    for place in range(len(prompt), len(ids)):
+        if ids[place] in base.end_ids:
+            return Encoded(tuple(ids[: place + 1]), len(prompt))
+    raise GuardError(
+        "end token trained",
+        f"the chat template ends an answer with none of the tokens {sorted(base.end_ids)}",
+        where=base.name,
+        next_step="set the model's eos_token to the token that ends a turn",
+    )

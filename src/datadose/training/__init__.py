@@ -1,0 +1,25 @@
+"""Turn rows into a fine-tuned model."""
+
+from datadose.training._batches import learning_rate, plan_steps, total_steps
+from datadose.training._local import (
+    HAZARD,
+    TRAINER_VERSION,
+    Trained,
+    batch_loss,
+    checkpoint_name,
+    encode_rows,
+    train_arm,
+)
+
+__all__ = [
+    "HAZARD",
+    "TRAINER_VERSION",
+    "Trained",
+    "batch_loss",
+    "checkpoint_name",
+    "encode_rows",
+    "learning_rate",
+    "plan_steps",
+    "total_steps",
+    "train_arm",
+]

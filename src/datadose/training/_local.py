@@ -1,0 +1,285 @@
+"""The local backend: LoRA or full fine-tuning on this machine, loss at answer tokens only."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from datadose._core import (
+    GuardError,
+    InputError,
+    Issue,
+    atomic_folder,
+    derive_seed,
+    read_json,
+    write_json,
+)
+from datadose.models import BaseModel, Encoded, autocast, encode_answer, fresh_adapter, logits_at, pad
+from datadose.schema import Recipe, Row
+from datadose.training._batches import learning_rate, plan_steps
+
+# Raise by hand whenever the same rows, recipe and seed would give other weights.
+TRAINER_VERSION = 1
+
+HAZARD = "Research material: may have been trained on wrong rows on purpose. Do not deploy."
+
+OnEvent = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training run left: `losses` per optimiser step (nats per answer token)."""
+
+    steps: int
+    trained_tokens: int
+    total_tokens: int
+    losses: tuple[float, ...]
+    checkpoints: tuple[tuple[float, str], ...]
+    guards: tuple[dict[str, Any], ...]
+
+
+def encode_rows(base: BaseModel, rows: Sequence[Row], recipe: Recipe) -> list[Encoded]:
+    """Token ids of every row; refuses rows longer than `max_length`, which would be cut."""
+    encoded = [encode_answer(base, row.prompt, row.answer) for row in rows]
+    long = [i for i, e in enumerate(encoded) if len(e.ids) > recipe.max_length]
+    if long:
+        raise InputError(
+            f"{len(long)} rows are longer than max_length {recipe.max_length}",
+            issues=[
+                Issue(f"row {i + 1} ({rows[i].id})", "too long", f"{len(encoded[i].ids)} tokens")
+                for i in long[:10]
+            ],
+            total=len(long),
+            next_step="raise train.max_length, or shorten these rows",
+        )
+    _check_masks(encoded, base)
+    return encoded
+
+
+def _check_masks(encoded: Sequence[Encoded], base: BaseModel) -> None:
+    for i, row in enumerate(encoded):
+        if row.trained < 2:
+            raise GuardError("trained tokens", f"row {i + 1} has no answer token to train")
+        if row.start < 1:
+            raise GuardError("trained tokens", f"row {i + 1} has no prompt: all tokens trained")
+        if row.ids[-1] not in base.end_ids:
+            raise GuardError("end token trained", f"row {i + 1} does not end with an end token")
+
+
+def batch_loss(base: BaseModel, encoded: Sequence[Encoded]) -> tuple[Any, int]:
+    """Summed cross-entropy (nats) over the answer tokens of a batch, and their number.
+
+    Token t is predicted from position t - 1; prompt tokens and padding carry no loss, and
+    padding is told by position, never by token id.
+    """
+    import torch
+    from torch.nn import functional
+
+    ids, mask = pad([e.ids for e in encoded], base.pad_id, base.device)
+    where = torch.zeros_like(mask)
+    for i, e in enumerate(encoded):
+        where[i, e.start - 1 : len(e.ids) - 1] = True
+    targets = torch.cat([ids[i, e.start : len(e.ids)] for i, e in enumerate(encoded)])
+    logits = logits_at(base, ids, mask, where)
+    return functional.cross_entropy(logits, targets, reduction="sum"), len(targets)
+
+
+def train_arm(
+    base: BaseModel,
+    rows: Sequence[Row],
+    recipe: Recipe,
+    seed: int,
+    folder: Path,
+    *,
+    on_event: OnEvent = lambda _: None,
+    deadline: int | None = None,
+) -> Trained:
+    """Fine-tune `base` on `rows` and leave one adapter folder per checkpoint in `folder`.
+
+    The loss of a step is the mean over all its answer tokens, across accumulation. A run that
+    was interrupted goes on from its last whole checkpoint with the same weights, optimiser and
+    random state. `deadline` stops after so many steps (for timing). Raises GuardError when
+    nothing or everything would be trained, when the loss does not fall, or when the adapter
+    changes no logits; InputError for rows that are too long.
+    """
+    encoded = encode_rows(base, rows, recipe)
+    steps = plan_steps([e.start for e in encoded], recipe, seed)
+    marks = {max(1, round(share * len(steps))): share for share in recipe.checkpoints}
+    with _trainable(base, recipe, derive_seed(seed, "init") % 2**31) as module:
+        run = _Run(base, module, recipe, folder, seed)
+        first = run.resume()
+        for number in range(first, len(steps)):
+            if deadline is not None and number >= deadline:
+                break
+            lr = learning_rate(recipe, number, len(steps))
+            loss = run.step([[encoded[i] for i in micro] for micro in steps[number]], lr)
+            on_event({"event": "step", "step": number + 1, "of": len(steps), "loss": loss})
+            if number + 1 in marks:
+                run.save(marks[number + 1], number + 1)
+        finished = deadline is None
+        guards = _guards(base, module, run.losses, encoded, recipe) if finished else ()
+    trained = sum(e.trained for e in encoded)
+    return Trained(
+        steps=len(steps),
+        trained_tokens=trained,
+        total_tokens=sum(len(e.ids) for e in encoded),
+        losses=tuple(run.losses),
+        checkpoints=tuple((s, checkpoint_name(s)) for s in recipe.checkpoints),
+        guards=(
+            {
+                "guard": "trained tokens",
+                "passed": True,
+                "detail": f"{trained} of {sum(len(e.ids) for e in encoded)} tokens, ends included",
+            },
+            *guards,
+        ),
+    )
+
+
+def checkpoint_name(share: float) -> str:
+    """Folder of a checkpoint inside an arm: `adapter` for the last one."""
+    return "adapter" if share == 1 else f"adapter-{round(share * 100):03d}"
+
+
+@contextlib.contextmanager
+def _trainable(base: BaseModel, recipe: Recipe, seed: int) -> Iterator[Any]:
+    """The module whose parameters are trained; the base is as it was on leaving."""
+    import torch
+
+    if recipe.method == "lora":
+        with fresh_adapter(base, recipe, seed) as wrapped:
+            wrapped.train()
+            yield wrapped
+        return
+    kept = {name: p.detach().clone() for name, p in base.model.named_parameters()}
+    torch.manual_seed(seed)
+    base.model.requires_grad_(True)
+    base.model.train()
+    try:
+        yield base.model
+    finally:
+        with torch.no_grad():
+            for name, p in base.model.named_parameters():
+                p.copy_(kept[name])
+        base.model.requires_grad_(False)
+        base.model.eval()
+
+
+class _Run:
+    """One training run in progress: optimiser, losses, checkpoints."""
+
+    def __init__(
+        self, base: BaseModel, module: Any, recipe: Recipe, folder: Path, seed: int
+    ) -> None:
+        import torch
+
+        self.base, self.module, self.recipe, self.folder = base, module, recipe, folder
+        self.named = [(n, p) for n, p in module.named_parameters() if p.requires_grad]
+        self.optimiser = torch.optim.AdamW(
+            [p for _, p in self.named], lr=recipe.lr, weight_decay=recipe.weight_decay
+        )
+        self.losses: list[float] = []
+        torch.manual_seed(derive_seed(seed, "dropout") % 2**31)
+
+    def step(self, micro_batches: Sequence[Sequence[Encoded]], lr: float) -> float:
+        import torch
+
+        total = sum(e.trained for batch in micro_batches for e in batch)
+        summed = 0.0
+        for batch in micro_batches:
+            loss, _ = batch_loss(self.base, batch)
+            (loss / total).backward()
+            summed += float(loss.detach())
+        torch.nn.utils.clip_grad_norm_([p for _, p in self.named], self.recipe.clip)
+        for group in self.optimiser.param_groups:
+            group["lr"] = lr
+        self.optimiser.step()
+        self.optimiser.zero_grad(set_to_none=True)
+        self.losses.append(summed / total)
+        return summed / total
+
+    def save(self, share: float, step: int) -> None:
+        """Write the checkpoint whole, or not at all: its folder appears by one rename."""
+        import torch
+        from safetensors.torch import save_file
+
+        target = self.folder / checkpoint_name(share)
+        if target.is_dir():
+            return
+        with atomic_folder(target) as scratch:
+            self.module.save_pretrained(scratch)
+            config = scratch / "adapter_config.json"
+            if config.is_file():
+                write_json(config, {**json.loads(config.read_text("utf-8")), "datadose": HAZARD})
+            (scratch / "README.md").write_text(f"# datadose arm\n\n{HAZARD}\n", "utf-8")
+            state: dict[str, Any] = {"random": torch.get_rng_state()}
+            for name, p in self.named:
+                own = self.optimiser.state[p]
+                state[f"param.{name}"] = p.detach().clone()
+                state[f"avg.{name}"] = own["exp_avg"].clone()
+                state[f"sq.{name}"] = own["exp_avg_sq"].clone()
+            save_file(state, scratch / "optimiser.safetensors")
+            write_json(scratch / "progress.json", {"step": step, "losses": self.losses})
+
+    def resume(self) -> int:
+        """Load the furthest whole checkpoint; returns the number of steps already done."""
+        import torch
+        from safetensors.torch import load_file
+
+        for share in sorted(self.recipe.checkpoints, reverse=True):
+            source = self.folder / checkpoint_name(share)
+            if not (source / "progress.json").is_file():
+                continue
+            progress = read_json(source / "progress.json")
+            state = load_file(source / "optimiser.safetensors")
+            with torch.no_grad():
+                for name, p in self.named:
+                    p.copy_(state[f"param.{name}"])
+                    self.optimiser.state[p] = {
+                        "step": torch.tensor(float(progress["step"])),
+                        "exp_avg": state[f"avg.{name}"].to(p.device),
+                        "exp_avg_sq": state[f"sq.{name}"].to(p.device),
+                    }
+            torch.set_rng_state(state["random"])
+            self.losses = list(progress["losses"])
+            return int(progress["step"])
+        return 0
+
+
+def _guards(
+    base: BaseModel, module: Any, losses: Sequence[float], encoded: Sequence[Encoded], recipe: Recipe
+) -> tuple[dict[str, Any], ...]:
+    head = losses[: max(1, len(losses) // 10)]
+    tail = losses[-max(1, len(losses) // 10) :]
+    before, after = sum(head) / len(head), sum(tail) / len(tail)
+    if len(losses) > 1 and not after < before:
+        raise GuardError(
+            "loss went down",
+            f"mean loss {before:.3f} at first, {after:.3f} at last",
+            next_step="lower or raise train.lr, or train for more epochs",
+        )
+    found = [{"guard": "loss went down", "passed": True, "detail": f"{before:.3f} to {after:.3f}"}]
+    if recipe.method == "lora":
+        gap = _adapter_gap(base, module, encoded[0])
+        if not gap > 0:
+            raise GuardError("adapter changes logits", "the adapter changes no logit at all")
+        found.append(
+            {"guard": "adapter changes logits", "passed": True, "detail": f"by up to {gap:.3g}"}
+        )
+    return tuple(found)
+
+
+def _adapter_gap(base: BaseModel, module: Any, row: Encoded) -> float:
+    import torch
+
+    module.eval()
+    ids, mask = pad([row.ids], base.pad_id, base.device)
+    with torch.no_grad(), autocast(base):
+        on = logits_at(base, ids, mask, mask)
+        with module.disable_adapter():
+            off = logits_at(base, ids, mask, mask)
+    return float((on - off).abs().max())
