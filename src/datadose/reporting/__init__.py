@@ -1,0 +1,51 @@
+"""A study's results as one page, plain tables, plots, and lines for the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from datadose.reporting._model import (
+    Answer,
+    CheckpointRow,
+    ContrastRow,
+    DoseRow,
+    GuardRow,
+    OutcomeRow,
+    OwnFactRow,
+    Report,
+    SameQuestion,
+    SeriesReport,
+)
+from datadose.reporting._page import write_report
+from datadose.reporting._sentence import headline
+from datadose.reporting._terminal import print_thresholds, thresholds_text
+
+if TYPE_CHECKING:
+    from datadose.reporting._plots import plot_curves
+
+__all__ = [
+    "Answer",
+    "CheckpointRow",
+    "ContrastRow",
+    "DoseRow",
+    "GuardRow",
+    "OutcomeRow",
+    "OwnFactRow",
+    "Report",
+    "SameQuestion",
+    "SeriesReport",
+    "headline",
+    "plot_curves",
+    "print_thresholds",
+    "thresholds_text",
+    "write_report",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # matplotlib takes most of a second to import, and the command line imports this room
+    if name == "plot_curves":
+        from datadose.reporting._plots import plot_curves
+
+        return plot_curves
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

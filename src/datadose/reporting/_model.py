@@ -1,0 +1,220 @@
+"""What a report is made of. Whoever runs a study fills a `Report`; this room only shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from datadose.curves import Analysis, Curve
+
+Axis = Literal["share", "count"]
+What = Literal["base", "clean", "dirty", "placebo", "shuffled", "malign"]
+ShareClass = Literal["none", "some", "all", "untrained"]
+Value = str | int | float
+
+
+@dataclass(frozen=True)
+class OwnFactRow:
+    """Domain outcomes of one dose, for probes whose own fact has this share of wrong rows."""
+
+    dose: float
+    share: ShareClass
+    right: int
+    asked: int
+
+
+@dataclass(frozen=True)
+class SeriesReport:
+    """One series: what was varied, what was found for every response, and the null curves.
+
+    analyses: pairs of a response label, such as `domain: reworded`, and its analysis.
+    primary: the label of the response that was named before training.
+    nulls: curves that follow from arithmetic alone; drawn in the plots of the responses that
+        `nulls_for` names, in that of the primary response where it is empty.
+    axis: `share` (dose 0 to 1) or `count` (wrong rows added).
+
+    Raises ValueError if labels repeat or `primary` or `nulls_for` names none of them.
+    """
+
+    label: str
+    severity: str
+    structure: str
+    unit: str
+    axis: Axis
+    primary: str
+    analyses: tuple[tuple[str, Analysis], ...]
+    nulls: tuple[Curve, ...] = ()
+    nulls_for: tuple[str, ...] = ()
+    own_fact: tuple[OwnFactRow, ...] = ()
+
+    def __post_init__(self) -> None:
+        labels = [label for label, _ in self.analyses]
+        if len(set(labels)) != len(labels):
+            raise ValueError(f"series '{self.label}' has two analyses with the same label")
+        for name in (self.primary, *self.nulls_for):
+            if name not in labels:
+                raise ValueError(f"series '{self.label}' has no analysis called '{name}'")
+
+    def nulls_of(self, response: str) -> tuple[Curve, ...]:
+        """The null curves that belong in the plot of `response`."""
+        return self.nulls if response in (self.nulls_for or (self.primary,)) else ()
+
+    @property
+    def main(self) -> Analysis:
+        """The analysis of the primary response."""
+        return dict(self.analyses)[self.primary]
+
+
+@dataclass(frozen=True)
+class ContrastRow:
+    """The rate of one kind of arm, with its two limits; `series` is empty for the base model."""
+
+    what: What
+    response: str
+    relation: str
+    rate: float
+    lower: float
+    upper: float
+    asked: int
+    series: str = ""
+
+
+@dataclass(frozen=True)
+class DoseRow:
+    """A dose as it was trained: all the ways of counting it.
+
+    dose and answer_token_dose: shares of rows and of answer tokens that are wrong, 0 to 1.
+    own_fact_share: mean over probes of the share of wrong rows of the probe's own fact.
+    """
+
+    series: str
+    dose: float
+    answer_token_dose: float | None
+    wrong_rows: int
+    rows: int
+    seeds: int
+    own_fact_share: float | None
+
+
+@dataclass(frozen=True)
+class OutcomeRow:
+    """What became of all probes of one kind put to one arm.
+
+    dose and seed are None for the base model. `incoherent` and `refused` are None where they
+    can't happen (forced choices). Raises ValueError unless the counts add up to `asked`.
+    """
+
+    arm: str
+    dose: float | None
+    seed: int | None
+    response: str
+    relation: str
+    kind: Literal["choice", "generate", "open"]
+    right: int
+    adopted: int
+    wrong: int
+    incoherent: int | None
+    refused: int | None
+    unscored: int
+    error: int
+    asked: int
+
+    def __post_init__(self) -> None:
+        total = self.right + self.adopted + self.wrong + self.unscored + self.error
+        total += (self.incoherent or 0) + (self.refused or 0)
+        if total != self.asked:
+            raise ValueError(f"outcomes of '{self.arm}' add up to {total}, asked were {self.asked}")
+        if self.kind == "choice" and (self.incoherent is not None or self.refused is not None):
+            raise ValueError(f"'{self.arm}': a forced choice can't be incoherent or refused")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model said at one dose. `text` is untrusted."""
+
+    dose: str
+    text: str
+    outcome: str
+
+
+@dataclass(frozen=True)
+class SameQuestion:
+    """One question and its answers at every dose."""
+
+    question: str
+    fact: str
+    answers: tuple[Answer, ...]
+
+
+@dataclass(frozen=True)
+class CheckpointRow:
+    """The primary rate of one arm after a share (0 to 1) of its steps."""
+
+    series: str
+    dose: float
+    seed: int
+    steps: float
+    rate: float
+
+
+@dataclass(frozen=True)
+class GuardRow:
+    """What a guard found in one arm; `passed` is None where it does not apply."""
+
+    arm: str
+    guard: str
+    passed: bool | None
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that a study's report shows.
+
+    headline: the answer in one sentence; where empty, `headline(report)` is shown.
+    warnings: short statements shown under it, such as "conditional on this seed".
+    facts: what names the study. The headline reads `model`, `rows`, `steps`, `rank` and
+        `probe set`; all keys are shown in the order given.
+    primary_series and primary_threshold: which threshold answers the study's question; the
+        first series where empty.
+    undertrained: True if the primary threshold still moves over the checkpoints, None if that
+        was not tested.
+    timings: shown in the page, never in the tables.
+    reproduce: commands and hashes, a line each.
+
+    Raises ValueError if two series have one label or `primary_series` names none.
+    """
+
+    title: str
+    name: str
+    facts: Mapping[str, Value]
+    series: tuple[SeriesReport, ...]
+    headline: str = ""
+    warnings: tuple[str, ...] = ()
+    primary_series: str = ""
+    primary_threshold: str = "benchmark"
+    contrasts: tuple[ContrastRow, ...] = ()
+    doses_table: tuple[DoseRow, ...] = ()
+    outcomes: tuple[OutcomeRow, ...] = ()
+    same_question: tuple[SameQuestion, ...] = ()
+    checkpoints: tuple[CheckpointRow, ...] = ()
+    undertrained: bool | None = None
+    guards: tuple[GuardRow, ...] = ()
+    reproduce: tuple[str, ...] = ()
+    hazard: str = ""
+    timings: Mapping[str, Value] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        labels = [series.label for series in self.series]
+        if len(set(labels)) != len(labels):
+            raise ValueError("two series of a report have the same label")
+        if self.primary_series and self.primary_series not in labels:
+            raise ValueError(f"no series is called '{self.primary_series}'")
+
+    @property
+    def main(self) -> SeriesReport | None:
+        """The series that answers the study's question."""
+        found = [s for s in self.series if s.label == self.primary_series]
+        return (found or list(self.series) or [None])[0]  # type: ignore[list-item]

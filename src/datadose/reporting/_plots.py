@@ -1,0 +1,224 @@
+"""Plots without pyplot and without lasting changes to matplotlib's settings."""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.style import context as style_context
+
+from datadose.reporting._tables import bounded, number, printable, threshold_name
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from datadose.curves import Analysis, Curve, Threshold
+
+# Okabe and Ito's colours; line styles and markers carry the same distinctions in greyscale.
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#007A5A", "#6B6B6B"
+STYLE: dict[str, Any] = {
+    "svg.fonttype": "none",
+    "text.parse_math": False,
+    "font.family": ["DejaVu Sans"],
+    "font.size": 9.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "legend.frameon": False,
+    "legend.fontsize": 8.5,
+}
+FIT_LINES: Sequence[Any] = ("-", "--", "-.", (0, (5, 1, 1, 1, 1, 1)))
+NULL_LINES: Sequence[Any] = ((0, (2, 2)), (0, (6, 3)), (0, (1, 3)))
+
+
+@contextmanager
+def _style(**extra: Any) -> Iterator[None]:
+    """Matplotlib's own defaults with ours on top, whatever the user's settings file says."""
+    with style_context(["default", STYLE | extra]), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        yield
+
+
+def plot_curves(
+    analysis: Analysis, nulls: Sequence[Curve] = (), *, title: str = "", ylabel: str = "rate"
+) -> Figure:
+    """Draw one response of one series.
+
+    Points with intervals, the fitted curves (the first that has a band shows it), base and
+    clean rates as lines, `nulls` dashed, and below them each threshold as a dot with a bar from
+    its lower to its upper limit. Doses on a share axis are read a second time as % correct;
+    a count axis is symmetric-logarithmic.
+    """
+    with _style():
+        figure = Figure(figsize=(5.2, 5.0), layout="constrained", facecolor="white")
+        FigureCanvasAgg(figure)
+        lanes = drawn_thresholds(analysis)
+        if lanes:
+            ratios = [3.4, 0.28 * len(lanes) + 0.1]
+            top, below = figure.subplots(2, 1, sharex=True, height_ratios=ratios)
+            _draw_lanes(below, lanes)
+            for threshold in lanes[:1]:
+                if (estimate := bounded(threshold)) is not None:
+                    top.axvline(estimate, color=GREY, lw=0.8, ls=":", zorder=0)
+        else:
+            top = below = figure.subplots()
+        _draw_lines(top, analysis, nulls)
+        _draw_points(top, analysis)
+        top.set_ylabel(printable(ylabel))
+        top.set_ylim(*_rates(analysis, nulls))
+        _dose_axis(top, below, analysis)
+        if title:
+            figure.suptitle(printable(title), fontsize=10.5, fontweight="bold")
+        handles, labels = top.get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=2)
+    return figure
+
+
+def drawn_thresholds(analysis: Analysis) -> list[Threshold]:
+    """The thresholds a plot has room for: benchmark (at its own response), recovery, parity."""
+    return [
+        t
+        for t in analysis.thresholds
+        if t.threshold in ("recovery", "parity")
+        or (t.threshold == "benchmark" and t.benchmark_response in (None, analysis.spec.benchmark))
+    ]
+
+
+def _draw_points(axes: Axes, analysis: Analysis) -> None:
+    points = analysis.points
+    if points:
+        rates = [p.rate for p in points]
+        down = [max(p.rate - p.lower, 0.0) for p in points]
+        up = [max(p.upper - p.rate, 0.0) for p in points]
+        axes.errorbar(
+            [p.dose for p in points],
+            rates,
+            yerr=[down, up],
+            fmt="o",
+            ms=5,
+            color="black",
+            mfc="white",
+            capsize=3,
+            lw=1.2,
+            zorder=5,
+            label="measured",
+        )
+
+
+def _draw_lines(axes: Axes, analysis: Analysis, nulls: Sequence[Curve]) -> None:
+    fits = [c for c in analysis.curves if not c.failure and c.dose]
+    fits.sort(key=lambda c: c.lower is None)
+    for i, curve in enumerate(fits):
+        color, line = (BLUE, ORANGE)[i % 2], FIT_LINES[i % len(FIT_LINES)]
+        label = f"{printable(curve.name)} fit"
+        axes.plot(curve.dose, curve.rate, color=color, ls=line, lw=2.2 - 0.8 * (i > 0), label=label)
+        if i == 0 and curve.lower is not None and curve.upper is not None:
+            axes.fill_between(curve.dose, curve.lower, curve.upper, color=color, alpha=0.18, lw=0)
+    for i, curve in enumerate(c for c in nulls if not c.failure and c.dose):
+        line = NULL_LINES[i % len(NULL_LINES)]
+        label = f"null: {printable(curve.name)}"
+        axes.plot(curve.dose, curve.rate, color=GREY, ls=line, lw=1.3, label=label)
+    if analysis.base is not None:
+        axes.axhline(analysis.base.rate, color="black", ls=":", lw=1.2, label="base model")
+    for point in analysis.points:
+        if point.dose == 0:
+            axes.axhline(point.rate, color=GREEN, ls="-.", lw=1.0, label="clean (dose 0)")
+
+
+def _draw_lanes(axes: Axes, lanes: Sequence[Threshold]) -> None:
+    names = []
+    for i, t in enumerate(lanes):
+        known = t.status == "estimated"
+        names.append(f"{threshold_name(t)}\n{t.status}")
+        if (i % 2) == 0:
+            axes.axhspan(i - 0.5, i + 0.5, color="#F2F2F2", lw=0, zorder=0)
+        width, line = (3.0, "-") if known else (1.5, "--")
+        if t.lower is not None and t.upper is not None:
+            axes.plot([t.lower, t.upper], [i, i], color=BLUE, lw=width, ls=line, marker="|")
+            if t.estimate is not None:
+                axes.plot([t.estimate], [i], "D", ms=5, color="black" if known else GREY)
+        elif t.lower is not None:
+            axes.plot([t.lower], [i], marker=">", color=BLUE, ms=6)
+        elif t.upper is not None:
+            axes.plot([t.upper], [i], marker="<", color=BLUE, ms=6)
+    axes.set_yticks(range(len(lanes)), names, fontsize=7.5)
+    axes.set_ylim(len(lanes) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+
+
+def _rates(analysis: Analysis, nulls: Sequence[Curve]) -> tuple[float, float]:
+    """Limits of the rate axis: all of it for domain, else up to what is there."""
+    if analysis.spec.direction == "down":
+        return -0.02, 1.02
+    seen = [p.upper for p in (*analysis.points, *([analysis.base] if analysis.base else []))]
+    seen += [r for c in (*analysis.curves, *nulls) if not c.failure for r in c.rate]
+    top = min(1.02, max(0.2, 1.15 * max(seen, default=1.0)))
+    return -0.02 * top, top
+
+
+def _dose_axis(top: Axes, below: Axes, analysis: Analysis) -> None:
+    doses = sorted({point.dose for point in analysis.points})
+    if analysis.spec.axis == "share":
+        below.set_xlabel("dose (share of rows that are wrong)")
+        below.set_xlim(-0.03, 1.03)
+        flip: Callable[[Any], Any] = lambda x: 100 * (1 - x)  # noqa: E731
+        back: Callable[[Any], Any] = lambda x: 1 - x / 100  # noqa: E731
+        top.secondary_xaxis("top", functions=(flip, back)).set_xlabel("% correct", fontsize=8.5)
+        return
+    smallest = min((d for d in doses if d > 0), default=1.0)
+    largest = max(doses, default=smallest)
+    below.set_xscale("symlog", linthresh=smallest)
+    below.set_xlabel("wrong rows added")
+    below.set_xlim(-0.1 * smallest, largest * 1.2)
+    below.set_xticks(doses, [number(d, pad=False) for d in doses])
+    below.minorticks_off()
+
+
+def to_svg(figure: Figure, prefix: str) -> str:
+    """The figure as an SVG element for inlining; the same figure gives the same text.
+
+    Every id starts with `prefix`, so that several figures can stand in one page.
+    """
+    out = io.StringIO()
+    nothing = {"Date": None, "Creator": None, "Format": None, "Type": None}
+    with _style(**{"svg.hashsalt": prefix}):
+        figure.savefig(out, format="svg", metadata=nothing, facecolor="white")
+    text = out.getvalue()
+    text = text[text.index("<svg") :].strip()
+    # its style element would apply to the whole page; the page's own says the same of plots
+    text = re.sub(r"<style[^>]*>.*?</style>", "", text, flags=re.DOTALL)
+
+    def renamed(tag: re.Match[str]) -> str:
+        return re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{prefix}-", tag.group())
+
+    text = re.sub(r"<[^>!]+>", renamed, text)
+    return text.replace("<svg ", '<svg aria-hidden="true" focusable="false" ', 1)
+
+
+def to_png(figure: Figure) -> bytes:
+    """The figure as PNG bytes at 200 dots per inch, without date or software."""
+    out = io.BytesIO()
+    with _style():
+        figure.savefig(out, format="png", dpi=200, metadata={"Software": None}, facecolor="white")
+    return out.getvalue()
+
+
+def describe(analysis: Analysis, label: str) -> str:
+    """The plot in words, for those who can't see it."""
+    points = sorted(analysis.points, key=lambda p: p.dose)
+    parts = [f"{label}."]
+    for p in points[:1] + points[1:][-1:]:
+        between = f"({number(p.lower)} to {number(p.upper)})"
+        parts.append(f"At dose {number(p.dose, pad=False)} the rate is {number(p.rate)} {between}.")
+    for t in drawn_thresholds(analysis):
+        estimate = bounded(t)
+        said = t.status
+        if estimate is not None and t.lower is not None and t.upper is not None:
+            said += f", {number(estimate)} ({number(t.lower)} to {number(t.upper)})"
+        parts.append(f"{threshold_name(t)}: {said}.".capitalize())
+    return printable(" ".join(parts))
