@@ -83,9 +83,7 @@ def domain(label: str = "domain", axis: str = "share", scale: float = 1.0) -> An
                 why="the lower limit lies outside the tested doses",
             ),
             threshold("recovery", "inconclusive", (0.27 * scale, 0.05 * scale, 0.7 * scale)),
-            threshold(
-                "parity", "above tested doses", (None, 0.9 * scale, None), why="f stays high"
-            ),
+            threshold("parity", "above tested doses", (None, 0.9 * scale, None), why="high"),
         ),
         {"deviance": float("nan"), "draws": (1, 2)},
     )

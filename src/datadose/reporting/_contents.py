@@ -19,7 +19,7 @@ RATE = Column("rate", "rate", "rate")
 LOWER = Column("lower", "lower", "rate")
 UPPER = Column("upper", "upper", "rate")
 ASKED = Column("asked", "asked", "count")
-SEED = Column("seed", "seed", "text")
+SEED = Column("seed", "seed", "dose")
 
 
 def tables(report: Report) -> dict[str, Table]:
@@ -110,35 +110,23 @@ def _thresholds(report: Report) -> Table:
             correct = None if s.axis == "count" or estimate is None else 100 * (1 - estimate)
             rows.append(
                 (
-                    s.label,
-                    label,
+                    *(s.label, label, threshold_name(t), estimate, t.lower, t.upper),
+                    *(t.status, correct, t.why, t.note),
                     "primary" if label == s.primary else "exploratory",
-                    threshold_name(t),
-                    t.status,
-                    estimate,
-                    t.lower,
-                    t.upper,
-                    correct,
-                    t.level,
                     "share" if s.axis == "share" else "wrong rows",
-                    t.why or None,
-                    t.note or None,
+                    t.level,
                 )
             )
     columns = (
-        SERIES,
-        RESPONSE,
-        Column("role", "role"),
-        Column("threshold", "threshold"),
-        Column("status", "status"),
-        Column("estimate", "estimate", "rate"),
-        LOWER,
-        UPPER,
-        Column("percent_correct", "% correct", "rate"),
-        Column("level", "level of each limit", "dose"),
-        Column("axis", "unit"),
-        Column("why", "why", "long"),
-        Column("note", "bounds depend on", "long"),
+        *(
+            SERIES,
+            RESPONSE,
+            Column("threshold", "threshold"),
+            Column("estimate", "estimate", "rate"),
+        ),
+        *(LOWER, UPPER, Column("status", "status"), Column("percent_correct", "% correct", "rate")),
+        *(Column("why", "why", "long"), Column("note", "bounds depend on", "long")),
+        *(Column("role", "role"), Column("axis", "unit"), Column("level", "level", "dose")),
     )
     return Table("thresholds", "Thresholds", columns, (*rows,))
 

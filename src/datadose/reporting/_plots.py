@@ -55,13 +55,13 @@ def plot_curves(
     a count axis is symmetric-logarithmic.
     """
     with _style():
-        figure = Figure(figsize=(5.2, 5.0), layout="constrained", facecolor="white")
+        figure = Figure(figsize=(5.2, 5.2), layout="constrained", facecolor="white")
         FigureCanvasAgg(figure)
         lanes = drawn_thresholds(analysis)
         if lanes:
-            ratios = [3.4, 0.28 * len(lanes) + 0.1]
+            ratios = [3.2, 0.42 * len(lanes)]
             top, below = figure.subplots(2, 1, sharex=True, height_ratios=ratios)
-            _draw_lanes(below, lanes)
+            _draw_lanes(below, lanes, _ends(analysis))
             for threshold in lanes[:1]:
                 if (estimate := bounded(threshold)) is not None:
                     top.axvline(estimate, color=GREY, lw=0.8, ls=":", zorder=0)
@@ -130,7 +130,15 @@ def _draw_lines(axes: Axes, analysis: Analysis, nulls: Sequence[Curve]) -> None:
             axes.axhline(point.rate, color=GREEN, ls="-.", lw=1.0, label="clean (dose 0)")
 
 
-def _draw_lanes(axes: Axes, lanes: Sequence[Threshold]) -> None:
+def _ends(analysis: Analysis) -> tuple[float, float]:
+    """Both ends of the tested doses, to which a bar without a limit is drawn."""
+    doses = [point.dose for point in analysis.points]
+    if analysis.spec.axis == "share":
+        return 0.0, 1.0
+    return min(doses, default=0.0), max(doses, default=1.0)
+
+
+def _draw_lanes(axes: Axes, lanes: Sequence[Threshold], ends: tuple[float, float]) -> None:
     names = []
     for i, t in enumerate(lanes):
         known = t.status == "estimated"
@@ -143,9 +151,27 @@ def _draw_lanes(axes: Axes, lanes: Sequence[Threshold]) -> None:
             if t.estimate is not None:
                 axes.plot([t.estimate], [i], "D", ms=5, color="black" if known else GREY)
         elif t.lower is not None:
-            axes.plot([t.lower], [i], marker=">", color=BLUE, ms=6)
+            axes.plot(
+                [t.lower, ends[1]],
+                [i, i],
+                color=BLUE,
+                lw=width,
+                ls=line,
+                marker=">",
+                ms=5,
+                markevery=[1],
+            )
         elif t.upper is not None:
-            axes.plot([t.upper], [i], marker="<", color=BLUE, ms=6)
+            axes.plot(
+                [ends[0], t.upper],
+                [i, i],
+                color=BLUE,
+                lw=width,
+                ls=line,
+                marker="<",
+                ms=5,
+                markevery=[0],
+            )
     axes.set_yticks(range(len(lanes)), names, fontsize=7.5)
     axes.set_ylim(len(lanes) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)

@@ -67,10 +67,14 @@ def shown(cell: Cell, kind: Kind = "rate") -> str:
     if isinstance(cell, bool):
         return "yes" if cell else "no"
     if isinstance(cell, int):
-        return f"{cell:,d}" if kind != "text" else str(cell)
+        return f"{cell:,d}" if kind == "count" else str(cell)
     if isinstance(cell, float):
         return number(cell, pad=kind != "dose")
     return printable(cell)
+
+
+def _spelt(found: re.Match[str]) -> str:
+    return f"\\u{ord(found.group()):04x}"
 
 
 def printable(text: str) -> str:
@@ -82,7 +86,7 @@ def printable(text: str) -> str:
     'a\\\\u001bb'
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return _UNSAFE.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
+    return _UNSAFE.sub(_spelt, text)
 
 
 def to_csv(table: Table) -> str:
