@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from datadose.curves._types import Analysis, Curve, Point, Spec, Status, Threshold
+from datadose.curves import Analysis, Curve, Point, Spec, Status, Threshold
 from datadose.reporting import (
     Answer,
     CheckpointRow,

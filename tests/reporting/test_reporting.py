@@ -160,11 +160,18 @@ def test_ids_are_unique_over_all_plots(folder: Path) -> None:
 
 def test_headline_names_what_it_holds_for() -> None:
     said = headline(example())
-    for part in ("0.213", "0.150", "0.300", "78.7% correct", "SmolLM2", "96 rows", "48 steps"):
+    for part in ("SmolLM2", "96 rows", "48 steps"):
         assert part in said
     assert "rank 16" in said
-    assert "probe set health/9f2c1a" in said
+    assert "health/9f2c1a" in said
     assert "conditional on this seed" in said
+    assert re.search(r"21.* \(15.* to 30", said)
+
+
+def test_headline_of_a_count_axis_counts_rows() -> None:
+    said = headline(dataclasses.replace(example(), series=(series("a", "count"),)))
+    for part in ("85.4 wrong rows", "60.0", "120", "SmolLM2", "96 rows", "48 steps", "rank 16"):
+        assert part in said
 
 
 @pytest.mark.parametrize(
@@ -182,7 +189,9 @@ def test_headline_names_what_it_holds_for() -> None:
 def test_headline_without_a_number(status: str, words: str) -> None:
     made = series()
     analysis = made.main
-    changed = tuple(dataclasses.replace(t, status=status, lower=None) for t in analysis.thresholds)
+    changed = tuple(
+        dataclasses.replace(t, status=status, lower=None, upper=None) for t in analysis.thresholds
+    )
     changed_series = dataclasses.replace(
         made, analyses=(("domain: reworded", dataclasses.replace(analysis, thresholds=changed)),)
     )

@@ -243,7 +243,7 @@ def describe(analysis: Analysis, label: str) -> str:
         parts.append(f"At dose {number(p.dose, pad=False)} the rate is {number(p.rate)} {between}.")
     for t in drawn_thresholds(analysis):
         estimate = bounded(t)
-        said = t.status
+        said: str = t.status
         if estimate is not None and t.lower is not None and t.upper is not None:
             said += f", {number(estimate)} ({number(t.lower)} to {number(t.upper)})"
         parts.append(f"{threshold_name(t)}: {said}.".capitalize())

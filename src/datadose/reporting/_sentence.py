@@ -29,10 +29,19 @@ def primary_threshold(report: Report) -> Threshold | None:
 
 
 def headline(report: Report) -> str:
-    """What the primary threshold says, with its limits or the reason why there is none."""
+    """What the primary threshold says, with its limits or the reason why there is none.
+
+    On a share axis this is the sentence of `curves`, which gives doses as percentages.
+    """
     series, threshold = report.main, primary_threshold(report)
     if series is None or threshold is None:
         return "No primary threshold was computed."
+    if series.axis == "share" and (threshold.lower, threshold.upper) != (None, None):
+        from datadose.curves import sentence
+
+        words = {key.replace(" ", "_"): shown(value) for key, value in report.facts.items()}
+        return sentence(threshold, words)
+    # on a count axis, and where there is no limit to name
     about = f"{threshold_name(threshold)} of {series.primary} ({series.label})"
     said = _finding(threshold, series.axis, series.main)
     names = (("{}", "model"), ("{} rows", "rows"), ("{} steps", "steps"), ("rank {}", "rank"))
