@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+# the tiny model is faster on one thread, and several test processes do not fight for cores
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 DEFAULT_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 

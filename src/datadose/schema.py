@@ -272,3 +272,108 @@ class Series(Frozen):
 
 
 JsonDict = dict[str, Any]
+
+
+class Source(Frozen):
+    """Where a study's rows come from: exactly one of a pack, a pool file, a benchmark, two files.
+
+    pack: a domain pack. file: a paired pool (JSONL or YAML). benchmark: a public data set in
+    `folder`, turned into a paired pool. right and wrong: unpaired chat rows.
+    """
+
+    pack: str | None = None
+    file: str | None = None
+    benchmark: str | None = None
+    folder: str | None = None
+    right: str | None = None
+    wrong: str | None = None
+    limit: Annotated[int, Field(ge=2)] | None = None
+
+    @model_validator(mode="after")
+    def _names_one_source(self) -> Self:
+        named = [self.pack, self.file, self.benchmark, self.right or self.wrong]
+        if sum(x is not None for x in named) != 1:
+            raise ValueError("name exactly one of: pack, file, benchmark, right with wrong")
+        if (self.right is None) != (self.wrong is None):
+            raise ValueError("right and wrong go together")
+        if (self.benchmark is None) != (self.folder is None):
+            raise ValueError("benchmark and folder go together")
+        return self
+
+    @property
+    def label(self) -> str:
+        """Short name of the source, without any path."""
+        name = self.pack or self.benchmark or self.file or self.right or ""
+        return name.rsplit("/", 1)[-1].split(".")[0]
+
+
+class Primary(Frozen):
+    """What was named before training; everything else in the report is exploratory."""
+
+    response: Response = "domain"
+    relation: Relation = "reworded"
+    threshold: Literal["benchmark", "recovery", "parity", "ed50"] = "benchmark"
+
+
+class Asked(Frozen):
+    """What is put to every arm besides the primary probes. `answers` are shown side by side."""
+
+    inferential: bool = True
+    untrained: bool = True
+    danger: bool = True
+    alignment: bool = True
+    answers: Annotated[int, Field(ge=0)] = 6
+    answer_tokens: Annotated[int, Field(ge=1)] = 32
+
+
+class Study(Frozen):
+    """A study file. `doses` are shares (0 to 1); with `vary: add` give `counts` instead."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    model: str = "smollm2-135m"
+    rows: tuple[Source, ...] = Field(min_length=1)
+    facts: Annotated[int, Field(ge=2)] | None = None
+    severities: tuple[Severity, ...] = ("subtle",)
+    structure: Structure = "consistent"
+    unit: Unit = "row"
+    vary: Vary = "replace"
+    doses: tuple[Annotated[float, Field(ge=0, le=1)], ...] = (0.0, 0.25, 0.5, 1.0)
+    counts: tuple[Annotated[int, Field(ge=0)], ...] = ()
+    seeds: tuple[int, ...] = (0, 1)
+    controls: tuple[Literal["placebo", "shuffled", "malign"], ...] = ()
+    system: str | None = None
+    train: Recipe = Recipe()
+    ask: Asked = Asked()
+    primary: Primary = Primary()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_forms(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        value = dict(value)
+        rows = value.get("rows")
+        if isinstance(rows, str | dict):
+            rows = [rows]
+        if isinstance(rows, list | tuple):
+            value["rows"] = [{"pack": r} if isinstance(r, str) else r for r in rows]
+        if isinstance(value.get("seeds"), int) and not isinstance(value["seeds"], bool):
+            value["seeds"] = tuple(range(value["seeds"]))
+        return value
+
+    @model_validator(mode="after")
+    def _has_an_axis(self) -> Self:
+        if self.vary == "add" and not self.counts:
+            raise ValueError("vary: add needs counts, such as counts: [0, 25, 100]")
+        if self.vary != "add" and self.counts:
+            raise ValueError("counts go with vary: add")
+        if not self.seeds:
+            raise ValueError("at least one seed is needed")
+        if len(set(self.axis)) < 2:
+            raise ValueError("at least two different doses are needed")
+        return self
+
+    @property
+    def axis(self) -> tuple[float, ...]:
+        """The doses (or counts) in rising order."""
+        return tuple(sorted({float(d) for d in (self.counts or self.doses)}))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import TYPE_CHECKING
 
 from datadose._core._hashing import digest
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def derive_seed(seed: int, *names: str | int) -> int:
@@ -14,4 +17,6 @@ def derive_seed(seed: int, *names: str | int) -> int:
 
 def generator(seed: int, *names: str | int) -> np.random.Generator:
     """A numpy generator for the stream `names` of `seed`."""
+    import numpy as np
+
     return np.random.Generator(np.random.PCG64(derive_seed(seed, *names)))

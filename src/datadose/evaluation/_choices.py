@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from datadose.models import BaseModel, chat, encode_answer, logits_at
+from datadose.models import BaseModel, chat, encode_answer, half_weights, logits_at
 from datadose.schema import GOOD_ROLES, TRAINED_WRONG_ROLES, Outcome, OutcomeKind, Probe
 
 CONTENTLESS = "?"
@@ -27,7 +27,8 @@ class _Tree:
 
 
 def _tree(base: BaseModel, prompt: str, system: str | None, options: Iterable[str]) -> _Tree:
-    branches, stem = [], ()
+    branches: list[tuple[int, ...]] = []
+    stem: tuple[int, ...] = ()
     for text in options:
         encoded = encode_answer(base, chat(prompt, system), text)
         stem = encoded.ids[: encoded.start]
@@ -116,7 +117,9 @@ def _contentless(base: BaseModel, probes: Sequence[Probe], system: str | None) -
             trees.append(_tree(base, CONTENTLESS, who, part))
             owners.append([(who, text) for text in part])
     scores = log_likelihoods(base, trees)
-    return {k: s for ks, ss in zip(owners, scores, strict=True) for k, s in zip(ks, ss, strict=True)}
+    return {
+        k: s for ks, ss in zip(owners, scores, strict=True) for k, s in zip(ks, ss, strict=True)
+    }
 
 
 def ask_choices(
@@ -133,11 +136,11 @@ def ask_choices(
         _tree(base, p.prompt, s, [o.text for o in p.options])
         for p, s in zip(probes, systems, strict=True)
     ]
-    prior = _contentless(base, probes, system)
+    with half_weights(base):
+        prior = _contentless(base, probes, system)
+        scores = log_likelihoods(base, trees)
     outcomes = []
-    for probe, who, tree, raw in zip(
-        probes, systems, trees, log_likelihoods(base, trees), strict=True
-    ):
+    for probe, who, tree, raw in zip(probes, systems, trees, scores, strict=True):
         calibrated = [r - prior[who, o.text] for r, o in zip(raw, probe.options, strict=True)]
         chosen = max(range(len(raw)), key=lambda i: (calibrated[i], -i))
         outcomes.append(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from datadose.models import BaseModel, autocast, chat, encode_prompt
+from datadose.models import BaseModel, autocast, chat, encode_prompt, half_weights
 from datadose.schema import Check, Outcome, OutcomeKind, Probe
 
 BATCH = 32
@@ -28,7 +28,7 @@ def generate(
         for b, i in enumerate(part):
             ids[b, width - len(encoded[i]) :] = torch.tensor(encoded[i])
             mask[b, width - len(encoded[i]) :] = 1
-        with torch.no_grad(), autocast(base):
+        with torch.no_grad(), half_weights(base), autocast(base):
             made = base.model.generate(
                 input_ids=ids.to(base.device),
                 attention_mask=mask.to(base.device),

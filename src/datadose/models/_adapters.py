@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,14 @@ from typing import Any
 from datadose._core import GuardError
 from datadose.models._load import BaseModel
 from datadose.schema import Recipe
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Peft asks transformers for a property that is going away; not the user's to mend."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+        yield
 
 
 @contextlib.contextmanager
@@ -27,7 +36,8 @@ def fresh_adapter(base: BaseModel, recipe: Recipe, seed: int) -> Iterator[Any]:
         task_type="CAUSAL_LM",
     )
     torch.manual_seed(seed)
-    wrapped = get_peft_model(base.model, config)
+    with _quiet():
+        wrapped = get_peft_model(base.model, config)
     try:
         yield wrapped
     finally:
@@ -42,7 +52,8 @@ def saved_adapter(base: BaseModel, folder: Path, *, merge: bool = True) -> Itera
     """
     from peft import PeftModel
 
-    wrapped = PeftModel.from_pretrained(base.model, folder, is_trainable=False)
+    with _quiet():
+        wrapped = PeftModel.from_pretrained(base.model, folder, is_trainable=False)
     wrapped.eval()
     kept: dict[str, Any] = {}
     try:
@@ -51,7 +62,9 @@ def saved_adapter(base: BaseModel, folder: Path, *, merge: bool = True) -> Itera
                 if hasattr(module, "lora_A") and hasattr(module, "base_layer"):
                     kept[name] = module.base_layer.weight.detach().clone()
             if not kept:
-                raise GuardError("adapter changes logits", "it targets no module", where=str(folder))
+                raise GuardError(
+                    "adapter changes logits", "it targets no module", where=str(folder)
+                )
             wrapped.merge_adapter()
         yield wrapped
     finally:

@@ -20,8 +20,8 @@ def make_rows(
     """Rows with ids; a repeat of the same messages gets -2, -3 and so on."""
     seen: Counter[str] = Counter()
     rows = []
-    chats = [tuple(chat) for chat in chats]
-    for chat, fact in zip(chats, facts or [None] * len(chats), strict=True):
+    turns = [tuple(chat) for chat in chats]
+    for chat, fact in zip(turns, facts or [None] * len(turns), strict=True):
         name = row_id(chat)
         seen[name] += 1
         suffix = f"-{seen[name]}" if seen[name] > 1 else ""

@@ -66,9 +66,7 @@ def rows_at(dose: float, total: int) -> int:
     return math.floor(dose * total + 0.5)
 
 
-def mix_pool(
-    pool: Pool, dose: float, mix: Mix, *, malign: Sequence[PoolItem] = ()
-) -> TrainingSet:
+def mix_pool(pool: Pool, dose: float, mix: Mix, *, malign: Sequence[PoolItem] = ()) -> TrainingSet:
     """One training set of `pool` at `dose`.
 
     For one `mix` the sets are nested: a row that is wrong at a dose is wrong, in the same way,

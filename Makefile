@@ -1,0 +1,39 @@
+# Every target sets up .venv by itself where it is missing or older than the pinned versions.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: quickstart test unit slow check bench install clean
+
+quickstart: $(STAMP)  ## fine-tune at several doses, test every model, write the report
+	$(BIN)/datadose run examples/quickstart.yaml
+
+test: $(STAMP)  ## all tests
+	$(BIN)/python -m pytest
+
+unit: $(STAMP)  ## quick tests only
+	$(BIN)/python -m pytest -m "not slow"
+
+slow: $(STAMP)
+	$(BIN)/python -m pytest -m slow
+
+check: $(STAMP)  ## ruff, mypy --strict, import directions
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_imports.py
+
+bench: $(STAMP)  ## side by side with the peers
+	$(BIN)/python benchmarks/arms.py
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -c constraints.txt torch==2.13.0
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[local,hf,dev]"
+	touch $(STAMP)
+
+clean:
+	rm -rf $(VENV) runs .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,26 @@
+"""The command tree."""
+
+from __future__ import annotations
+
+import typer
+
+from datadose.cli import _fit, _init, _mix, _model, _plan, _report, _run
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="How much of your fine-tuning data can be wrong before the model breaks?",
+)
+app.command("init")(_init.init)
+app.command("plan")(_plan.plan)
+app.command("run")(_run.run)
+app.command("report")(_report.report)
+app.command("fit")(_fit.fit)
+app.command("mix")(_mix.mix)
+app.add_typer(_model.model_app, name="model")
+
+
+@app.callback()
+def root() -> None:
+    """How much of your fine-tuning data can be wrong before the model breaks?"""

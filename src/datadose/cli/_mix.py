@@ -1,0 +1,56 @@
+"""`datadose mix`: one training set at an exact dose."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class SeverityName(StrEnum):
+    """Severities that a pool can be mixed at."""
+
+    obvious = "obvious"
+    subtle = "subtle"
+    placebo = "placebo"
+    shuffled = "shuffled"
+
+
+class StructureName(StrEnum):
+    """Whether a fact's wrong rows share one wrong answer."""
+
+    consistent = "consistent"
+    random = "random"
+
+
+def mix(
+    pool: Annotated[str, typer.Argument(help="A domain pack or a pool file.")],
+    dose: Annotated[float, typer.Option(help="Share of wrong rows, 0 to 1.")],
+    out: Annotated[Path, typer.Option(help="Where to write the rows (JSONL).")],
+    severity: Annotated[SeverityName, typer.Option()] = SeverityName.subtle,
+    structure: Annotated[StructureName, typer.Option()] = StructureName.consistent,
+    facts: Annotated[int | None, typer.Option(help="Use only the first so many facts.")] = None,
+    seed: Annotated[int, typer.Option()] = 0,
+    truth: Annotated[Path | None, typer.Option(help="Where to write which rows are wrong.")] = None,
+) -> None:
+    """Write one training set at an exact dose."""
+    from datadose._core import write_jsonl
+    from datadose.domains import PACKS
+    from datadose.rows import Mix, mix_pool
+    from datadose.running._design import gather
+    from datadose.schema import Source
+
+    source = Source(pack=pool) if pool in PACKS else Source(file=pool)
+    material = gather(source, facts)
+    assert material.pool is not None
+    chosen = Mix(severity=severity.value, structure=structure.value, seed=seed)
+    made = mix_pool(material.pool, dose, chosen)
+    write_jsonl(
+        out, ({"messages": [m.model_dump() for m in r.messages], "id": r.id} for r in made.rows)
+    )
+    if truth is not None:
+        pairs = zip(made.rows, made.wrong, strict=True)
+        write_jsonl(truth, ({"id": r.id, "wrong": w} for r, w in pairs))
+    typer.echo(f"wrote {out}: {sum(made.wrong)} of {len(made.rows)} rows wrong")

@@ -1,0 +1,90 @@
+"""Thresholds in plain sentences, and records that JSON can hold."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from datadose.curves._types import Threshold
+
+MEANING = {
+    "benchmark": "the dose at which {response} gets worse by {change}",
+    "recovery": "the largest dose that keeps 80% of what clean training gains in {response}",
+    "parity": "the largest dose at which {response} is no worse than the base model",
+    "ed50": "the dose at which half of the gain in {response} is lost",
+    "change_point": "the dose at which {response} changes its course",
+}
+
+
+def _dose(value: float) -> str:
+    return f"{value:.0%}" if value <= 1 else f"{value:g} rows"
+
+
+def sentence(threshold: Threshold, words: Mapping[str, str]) -> str:
+    """One plain sentence that names what the threshold holds for.
+
+    words: model, rows, steps, rank, probe_set; those missing are left out.
+    """
+    t = threshold
+    change = "" if t.benchmark_response is None else f"{t.benchmark_response:.0%}"
+    meaning = MEANING[t.threshold].format(response=t.response, change=change)
+    scope = _scope(words)
+    side = f"{t.level:.0%} one-sided limits"
+    start = meaning[0].upper() + meaning[1:]
+    if t.status == "estimated" and t.estimate is not None:
+        body = (
+            f"{start} is {_dose(t.estimate)} wrong"
+            f" ({_dose(t.lower or 0.0)} to {_dose(t.upper or 0.0)}, {side})"
+        )
+    elif t.status == "below tested doses":
+        body = f"{start} lies at or below {_dose(t.upper or 0.0)} wrong, the lowest dose tested"
+    elif t.status == "above tested doses":
+        body = f"{start} lies above {_dose(t.lower or 0.0)} wrong, the highest dose tested"
+    elif t.status == "no effect":
+        body = f"No dose tested changes {t.response}, within 5 points"
+    elif t.status == "instrument dead":
+        body = f"Nothing can be said of {t.response}: the positive control did not move it"
+    elif t.status == "worse at dose 0":
+        body = f"Even clean training leaves {t.response} worse than the base model"
+    elif t.status == "not defined":
+        body = f"{start} is not defined"
+    elif t.upper is not None:
+        body = (
+            f"{start} is not settled: between {_dose(t.lower or 0.0)} and"
+            f" {_dose(t.upper)} wrong ({side})"
+        )
+    else:
+        body = f"{start} is not settled: above {_dose(t.lower or 0.0)} wrong, no upper limit"
+    tail = f"; {t.why}" if t.why and t.status in ("not defined", "instrument dead") else ""
+    note = f", {t.note}" if t.note else ""
+    return f"{body}{tail}{note}{scope}."
+
+
+def _scope(words: Mapping[str, str]) -> str:
+    named = []
+    if "model" in words:
+        named.append(words["model"])
+    if "rows" in words:
+        named.append(f"{words['rows']} rows")
+    if "steps" in words:
+        named.append(f"{words['steps']} steps")
+    if "rank" in words:
+        named.append("full fine-tuning" if words["rank"] == "full" else f"rank {words['rank']}")
+    if "probe_set" in words:
+        named.append(words["probe_set"])
+    return f" ({', '.join(named)})" if named else ""
+
+
+def as_record(value: Any) -> Any:
+    """`value` as JSON can hold it: floats at six significant digits, NaN as null."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f.name: as_record(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(k): as_record(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_record(v) for v in value]
+    if isinstance(value, float):
+        return float(f"{value:.6g}") if math.isfinite(value) else None
+    return value

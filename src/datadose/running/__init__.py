@@ -1,0 +1,24 @@
+"""Run studies: the run folder, resume, events."""
+
+from datadose.running._design import Cell, Design, check_overlap, lay_out
+from datadose.running._folder import RunFolder
+from datadose.running._plan import Estimate, plan_study
+from datadose.running._results import build_report, write_results
+from datadose.running._run import plan_arms, rebuild, run_study
+from datadose.running._study import load_study
+
+__all__ = [
+    "Cell",
+    "Design",
+    "Estimate",
+    "RunFolder",
+    "build_report",
+    "check_overlap",
+    "lay_out",
+    "load_study",
+    "plan_arms",
+    "plan_study",
+    "rebuild",
+    "run_study",
+    "write_results",
+]

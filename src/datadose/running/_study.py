@@ -1,0 +1,95 @@
+"""Read a study file; every mistake in it is told with its line."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from datadose._core import InputError, Issue
+from datadose.schema import Study
+
+
+def load_study(path: Path) -> Study:
+    """The study in a YAML 1.2 file, with `${NAME}` filled from the environment.
+
+    Raises InputError with file, line and key for everything that is wrong in it.
+    """
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+    try:
+        text = path.read_text("utf-8-sig")
+    except FileNotFoundError:
+        raise InputError("no such study file", where=str(path), next_step="datadose init") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"can't be read: {error}", where=str(path)) from error
+    try:
+        tree = YAML(typ="rt").load(_fill(text, path))
+    except MarkedYAMLError as error:
+        mark = error.problem_mark
+        line = f":{mark.line + 1}" if mark else ""
+        raise InputError(f"broken YAML: {error.problem}", where=f"{path}{line}") from error
+    except YAMLError as error:
+        raise InputError(f"broken YAML: {error}", where=str(path)) from error
+    if not isinstance(tree, dict):
+        raise InputError("is not a study: no keys", where=str(path), next_step="datadose init")
+    try:
+        return Study.model_validate(_plain(tree))
+    except ValidationError as error:
+        raise InputError(
+            "the study file can't be used",
+            where=str(path),
+            issues=[_issue(path, tree, e) for e in error.errors()],
+            next_step="mend these keys; `datadose init` writes a study that works",
+        ) from error
+
+
+def _fill(text: str, path: Path) -> str:
+    def value(match: re.Match[str]) -> str:
+        name = match.group(1)
+        if name not in os.environ:
+            line = text[: match.start()].count("\n") + 1
+            raise InputError(
+                f"the environment variable {name} is not set",
+                where=f"{path}:{line}",
+                next_step=f"export {name}=FOLDER",
+            )
+        return os.environ[name]
+
+    return re.sub(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}", value, text)
+
+
+def _plain(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {str(k): _plain(v) for k, v in node.items()}
+    if isinstance(node, list):
+        return [_plain(v) for v in node]
+    if isinstance(node, bool) or node is None:
+        return node
+    for kind in (int, float, str):
+        if isinstance(node, kind):
+            return kind(node)
+    return node
+
+
+def _issue(path: Path, tree: Any, error: Any) -> Issue:
+    line, node = 1, tree
+    for key in error["loc"]:
+        marks = getattr(node, "lc", None)
+        if marks is not None and marks.data and key in marks.data:
+            line = marks.data[key][0] + 1
+        try:
+            node = node[key]
+        except (KeyError, IndexError, TypeError):
+            break
+    name = ".".join(map(str, error["loc"])) or "study"
+    what = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(str(error["loc"][-1]), Study.model_fields, n=1)
+        what = "unknown key" + (f", did you mean '{near[0]}'?" if near else "")
+    return Issue(f"{path}:{line}: {name}", what, repr(error.get("input"))[:80])
