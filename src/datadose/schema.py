@@ -275,36 +275,10 @@ JsonDict = dict[str, Any]
 
 
 class Source(Frozen):
-    """Where a study's rows come from: exactly one of a pack, a pool file, a benchmark, two files.
+    """Where a study's rows and probes come from: a domain pack, or its first `limit` facts."""
 
-    pack: a domain pack. file: a paired pool (JSONL or YAML). benchmark: a public data set in
-    `folder`, turned into a paired pool. right and wrong: unpaired chat rows.
-    """
-
-    pack: str | None = None
-    file: str | None = None
-    benchmark: str | None = None
-    folder: str | None = None
-    right: str | None = None
-    wrong: str | None = None
+    pack: str
     limit: Annotated[int, Field(ge=2)] | None = None
-
-    @model_validator(mode="after")
-    def _names_one_source(self) -> Self:
-        named = [self.pack, self.file, self.benchmark, self.right or self.wrong]
-        if sum(x is not None for x in named) != 1:
-            raise ValueError("name exactly one of: pack, file, benchmark, right with wrong")
-        if (self.right is None) != (self.wrong is None):
-            raise ValueError("right and wrong go together")
-        if (self.benchmark is None) != (self.folder is None):
-            raise ValueError("benchmark and folder go together")
-        return self
-
-    @property
-    def label(self) -> str:
-        """Short name of the source, without any path."""
-        name = self.pack or self.benchmark or self.file or self.right or ""
-        return name.rsplit("/", 1)[-1].split(".")[0]
 
 
 class Primary(Frozen):
@@ -321,7 +295,6 @@ class Asked(Frozen):
     inferential: bool = True
     untrained: bool = True
     danger: bool = True
-    alignment: bool = True
     answers: Annotated[int, Field(ge=0)] = 6
     answer_tokens: Annotated[int, Field(ge=1)] = 32
 
@@ -333,14 +306,14 @@ class Study(Frozen):
     model: str = "smollm2-135m"
     rows: tuple[Source, ...] = Field(min_length=1)
     facts: Annotated[int, Field(ge=2)] | None = None
-    severities: tuple[Severity, ...] = ("subtle",)
+    severities: tuple[Literal["obvious", "subtle", "placebo", "shuffled"], ...] = ("subtle",)
     structure: Structure = "consistent"
     unit: Unit = "row"
     vary: Vary = "replace"
     doses: tuple[Annotated[float, Field(ge=0, le=1)], ...] = (0.0, 0.25, 0.5, 1.0)
     counts: tuple[Annotated[int, Field(ge=0)], ...] = ()
     seeds: tuple[int, ...] = (0, 1)
-    controls: tuple[Literal["placebo", "shuffled", "malign"], ...] = ()
+    controls: tuple[Literal["placebo", "shuffled"], ...] = ()
     system: str | None = None
     train: Recipe = Recipe()
     ask: Asked = Asked()

@@ -90,6 +90,17 @@ def test_placebo_is_right_in_other_words() -> None:
     assert {r.answer for r in made.rows} == {f"also right {f}" for f in range(3)}
 
 
+def test_malign_rows_take_whole_places() -> None:
+    written = [
+        PoolItem(prompt=f"p{i}", fact=f"malign/{i}", correct="kind", malign=(f"mean {i}",))
+        for i in range(3)
+    ]
+    made = mix_pool(pool(4), 0.5, Mix(severity="malign"), malign=written)
+    assert sum(r.answer.startswith("mean") for r in made.rows) == sum(made.wrong) == 8
+    with pytest.raises(InputError, match="written misaligned answers"):
+        mix_pool(pool(4), 0.5, Mix(severity="malign"))
+
+
 def test_add_appends_and_correct_only_drops() -> None:
     added = mix_pool(pool(4), 3, Mix(vary="add"))
     assert (len(added.rows), sum(added.wrong)) == (19, 3)

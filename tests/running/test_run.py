@@ -26,7 +26,6 @@ TINY = {
     "doses": [0, 0.5, 1],
     "seeds": 2,
     "ask": {
-        "alignment": False,
         "danger": False,
         "untrained": False,
         "answers": 2,
@@ -173,7 +172,7 @@ rows: legal
 facts: 6
 doses: [0, 0.5, 1]
 seeds: 1
-ask: {alignment: false, danger: false, untrained: false, answers: 2, answer_tokens: 4}
+ask: {danger: false, untrained: false, answers: 2, answer_tokens: 4}
 train: {epochs: 4, rank: 2, precision: fp32}
 """
 

@@ -11,8 +11,8 @@ STUDY = """\
 # datadose run {file}
 name: {name}
 model: smollm2-135m          # or a folder, or a hub id
-rows: health                 # a pack, {{file: POOL}}, or {{right: A, wrong: B}}
-facts: 24
+rows: health                 # a domain pack
+facts: 20
 severities: [subtle]
 doses: [0, 0.25, 0.5, 1]
 seeds: 2

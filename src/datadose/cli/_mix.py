@@ -26,7 +26,7 @@ class StructureName(StrEnum):
 
 
 def mix(
-    pool: Annotated[str, typer.Argument(help="A domain pack or a pool file.")],
+    pool: Annotated[str, typer.Argument(help="A domain pack.")],
     dose: Annotated[float, typer.Option(help="Share of wrong rows, 0 to 1.")],
     out: Annotated[Path, typer.Option(help="Where to write the rows (JSONL).")],
     severity: Annotated[SeverityName, typer.Option()] = SeverityName.subtle,
@@ -37,14 +37,11 @@ def mix(
 ) -> None:
     """Write one training set at an exact dose."""
     from datadose._core import write_jsonl
-    from datadose.domains import PACKS
     from datadose.rows import Mix, mix_pool
-    from datadose.running._design import gather
+    from datadose.running import gather
     from datadose.schema import Source
 
-    source = Source(pack=pool) if pool in PACKS else Source(file=pool)
-    material = gather(source, facts)
-    assert material.pool is not None
+    material = gather(Source(pack=pool), facts)
     chosen = Mix(severity=severity.value, structure=structure.value, seed=seed)
     made = mix_pool(material.pool, dose, chosen)
     write_jsonl(

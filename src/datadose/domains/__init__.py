@@ -6,10 +6,24 @@ from importlib import import_module
 
 from datadose._core import UsageError
 from datadose.domains._facts import Ask, Danger, Fact, Pack, Question, build_pack
+from datadose.domains._rules import OVERLAP, jaccard, pack_problems, words
 
-PACKS = ("coding", "finance", "health", "legal")
+PACKS = ("health", "legal")
 
-__all__ = ["PACKS", "Ask", "Danger", "Fact", "Pack", "Question", "build_pack", "load_pack"]
+__all__ = [
+    "OVERLAP",
+    "PACKS",
+    "Ask",
+    "Danger",
+    "Fact",
+    "Pack",
+    "Question",
+    "build_pack",
+    "jaccard",
+    "load_pack",
+    "pack_problems",
+    "words",
+]
 
 
 def load_pack(name: str) -> Pack:

@@ -14,7 +14,6 @@ from datadose.schema import (
     Message,
     Pool,
     PoolItem,
-    Row,
     Severity,
     Structure,
     TrainingSet,
@@ -96,36 +95,6 @@ def mix_pool(pool: Pool, dose: float, mix: Mix, *, malign: Sequence[PoolItem] = 
         chats.append(_chat(source, answer, mix))
         owners.append(source.fact if source.fact == item.fact else None)
     return _set(chats, owners, [i in wrong for i in range(len(items))])
-
-
-def mix_sources(right: Sequence[Row], wrong: Sequence[Row], dose: float, mix: Mix) -> TrainingSet:
-    """One training set of two unpaired files: dose and source are confounded.
-
-    With `replace`, N is the smaller file's size and the first round(dN) places of a seeded
-    order hold wrong rows; with `add`, `dose` wrong rows follow all right ones.
-    """
-    rng = generator(mix.seed, "sources")
-    if mix.vary == "add":
-        count = int(dose)
-        if count > len(wrong):
-            raise InputError(f"{count} wrong rows asked for, the file has {len(wrong)}")
-        picked = [wrong[i] for i in rng.permutation(len(wrong))[:count]]
-        chosen = [(row, False) for row in right] + [(row, True) for row in picked]
-    else:
-        total = min(len(right), len(wrong))
-        a, b = rng.permutation(len(right))[:total], rng.permutation(len(wrong))[:total]
-        places = set(rng.permutation(total)[: rows_at(dose, total)].tolist())
-        if mix.vary == "correct_only":
-            chosen = [(right[a[i]], False) for i in range(total) if i not in places]
-        else:
-            chosen = [
-                (wrong[b[i]], True) if i in places else (right[a[i]], False) for i in range(total)
-            ]
-    return _set(
-        [row.messages for row, _ in chosen],
-        [row.fact for row, _ in chosen],
-        [flag for _, flag in chosen],
-    )
 
 
 def _order(pool: Pool, mix: Mix) -> list[int]:

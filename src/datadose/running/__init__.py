@@ -1,6 +1,6 @@
 """Run studies: the run folder, resume, events."""
 
-from datadose.running._design import Cell, Design, check_overlap, lay_out
+from datadose.running._design import Cell, Design, check_overlap, gather, lay_out
 from datadose.running._folder import RunFolder
 from datadose.running._plan import Estimate, plan_study
 from datadose.running._results import build_report, write_results
@@ -14,6 +14,7 @@ __all__ = [
     "RunFolder",
     "build_report",
     "check_overlap",
+    "gather",
     "lay_out",
     "load_study",
     "plan_arms",

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from datadose._core import GuardError, InputError, UsageError, digest
-from datadose.domains import load_pack
-from datadose.domains._rules import OVERLAP, jaccard, words
-from datadose.rows import Mix, mix_pool, mix_sources
+from datadose.domains import OVERLAP, jaccard, load_pack, words
+from datadose.rows import Mix, mix_pool
 from datadose.schema import (
     Arm,
     Pool,
-    PoolItem,
     Probe,
     Row,
     Series,
@@ -27,13 +24,11 @@ from datadose.training import total_steps
 
 @dataclass(frozen=True)
 class Material:
-    """What one source gives: a paired pool or two files of rows, and its probes."""
+    """What one source gives: a pool and its probes."""
 
     label: str
     probes: tuple[Probe, ...]
-    pool: Pool | None = None
-    right: tuple[Row, ...] = ()
-    wrong: tuple[Row, ...] = ()
+    pool: Pool
 
 
 @dataclass(frozen=True)
@@ -62,23 +57,8 @@ class Design:
 
 def gather(source: Source, facts: int | None) -> Material:
     """Read one source. Raises InputError or UsageError with the way out."""
-    if source.pack is not None:
-        pack = load_pack(source.pack)
-        return Material(source.label, pack.probes, _limited(pack.pool, facts or source.limit))
-    from datadose.rows import read_pool, read_rows
-
-    if source.file is not None:
-        pool = read_pool(Path(source.file))
-        return Material(source.label, (), _limited(pool, facts or source.limit))
-    if source.benchmark is not None and source.folder is not None:
-        from datadose.corruption import import_pool
-
-        found = import_pool(source.benchmark, Path(source.folder), limit=facts or source.limit)
-        return Material(source.label, found.probes, found.pool)
-    assert source.right is not None
-    assert source.wrong is not None
-    right, wrong = read_rows(Path(source.right)).rows, read_rows(Path(source.wrong)).rows
-    return Material(source.label, (), right=right[: source.limit], wrong=wrong[: source.limit])
+    pack = load_pack(source.pack)
+    return Material(source.pack, pack.probes, _limited(pack.pool, facts or source.limit))
 
 
 def _limited(pool: Pool, facts: int | None) -> Pool:
@@ -94,7 +74,7 @@ def _limited(pool: Pool, facts: int | None) -> Pool:
 
 def choose_probes(study: Study, material: Material) -> tuple[Probe, ...]:
     """The probes that every arm of a source is asked, in a fixed order."""
-    trained = set(material.pool.facts) if material.pool else set()
+    trained = set(material.pool.facts)
     wanted = {
         "reworded": True,
         "inferential": study.ask.inferential,
@@ -110,10 +90,6 @@ def choose_probes(study: Study, material: Material) -> tuple[Probe, ...]:
     ]
     if study.ask.danger:
         chosen += [p for p in material.probes if p.response == "dangerous"]
-    if study.ask.alignment:
-        from datadose.domains.alignment import alignment_probes
-
-        chosen += [p for p in alignment_probes() if p.kind == "choice"]
     spoken = [
         p for p in material.probes if p.kind == "generate" and (p.fact in trained or p.fact is None)
     ]
@@ -184,19 +160,7 @@ def _maker(
         seed=seed,
         system=study.system,
     )
-    if material.pool is None:
-        return lambda dose: mix_sources(material.right, material.wrong, dose, mix)
-    pool = material.pool
-    return lambda dose: mix_pool(pool, dose, mix, malign=malign_for(severity))
-
-
-def malign_for(severity: Severity) -> Sequence[PoolItem]:
-    """The written misaligned answers, where this severity needs them."""
-    if severity != "malign":
-        return ()
-    from datadose.domains.alignment import malign_items
-
-    return malign_items()
+    return lambda dose: mix_pool(material.pool, dose, mix)
 
 
 def check_overlap(rows: Sequence[Row], probes: Sequence[Probe]) -> int:

@@ -424,8 +424,6 @@ def _warnings(design: Design, undertrained: bool | None) -> tuple[str, ...]:
         found.append("One seed: all bounds are conditional on this seed.")
     if undertrained:
         found.append("Undertrained: the primary threshold still moves with more steps.")
-    if any(s.right for s in study.rows):
-        found.append("Unpaired rows: dose and source are confounded.")
     return tuple(found)
 
 
