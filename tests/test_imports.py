@@ -75,9 +75,6 @@ def test_public_names_are_sorted_and_exist() -> None:
 
 def test_help_needs_no_heavy_import() -> None:
     heavy = ["torch", "transformers", "polars", "scipy", "numpy", "matplotlib", "pydantic"]
-    code = (
-        "import sys; import datadose.cli._app;"
-        f"print([m for m in {heavy!r} if m in sys.modules])"
-    )
+    code = f"import sys; import datadose.cli._app;print([m for m in {heavy!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -103,9 +103,7 @@ def balance_problems(
     return list(_balance(probes, count_tokens, name))
 
 
-def _balance(
-    probes: list[Probe], count_tokens: Callable[[str], int], name: str
-) -> Iterator[str]:
+def _balance(probes: list[Probe], count_tokens: Callable[[str], int], name: str) -> Iterator[str]:
     if not probes:
         return
     longer = affirmative = denied = 0.0
