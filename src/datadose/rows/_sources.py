@@ -59,7 +59,8 @@ def source_auroc(
 
     Logistic regression on hashed word uni- and bigrams, 5 folds; a text that stands in both
     files keeps to one fold, so that it can't give itself away. At most 1,000 rows of a source
-    are used, drawn by `seed`. Limits are DeLong's (1988), by fold. Raises InputError for under 10 rows.
+    are used, drawn by `seed`. Limits are DeLong's (1988), by fold. Raises InputError for under
+    10 rows.
     """
     import numpy as np
 
