@@ -8,7 +8,7 @@ from datadose._core import UsageError
 from datadose.domains._facts import Ask, Danger, Fact, Pack, Question, build_pack
 from datadose.domains._rules import OVERLAP, jaccard, pack_problems, words
 
-PACKS = ("health", "legal")
+PACKS = ("coding", "health", "legal")
 
 __all__ = [
     "OVERLAP",

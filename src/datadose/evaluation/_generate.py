@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from datadose.models import BaseModel, autocast, chat, encode_prompt, half_weights
+from datadose.sandbox import available, run_tests
 from datadose.schema import Check, Outcome, OutcomeKind, Probe
 
 BATCH = 32
@@ -49,9 +50,39 @@ def ask_open(
     texts = generate(base, [p.prompt for p in probes], system=system, max_tokens=max_tokens)
     found = []
     for probe, text in zip(probes, texts, strict=True):
-        kind: OutcomeKind = "unscored" if probe.check is None else check_answer(text, probe.check)
-        found.append(Outcome(probe=probe.id, kind=kind, text=text))
+        kind: OutcomeKind = "unscored"
+        note = ""
+        if probe.check is not None and probe.check.kind == "tests":
+            kind, note = check_code(text, probe.check)
+        elif probe.check is not None:
+            kind = check_answer(text, probe.check)
+        found.append(Outcome(probe=probe.id, kind=kind, text=text, note=note))
     return found
+
+
+def extract_code(text: str) -> str:
+    """The first fenced block of an answer, else all from its first `def` or `import` on."""
+    fenced = re.search(r"```(?:python|py)?\n(.*?)(?:```|\Z)", text, flags=re.DOTALL)
+    if fenced:
+        return fenced.group(1)
+    start = re.search(r"^(?:def|import|from|class) ", text, flags=re.MULTILINE)
+    return text[start.start() :] if start else text
+
+
+def check_code(text: str, check: Check) -> tuple[OutcomeKind, str]:
+    """Run an answer's code against its unit tests in the sandbox: outcome and a note.
+
+    Without a sandbox the answer is `unscored`, and the note says why.
+    """
+    if not re.search(r"\w", text):
+        return "incoherent", ""
+    missing = available()
+    if missing is not None:
+        return "unscored", missing
+    result = run_tests(extract_code(text), check.tests, check.entry)
+    if result.outcome == "error":
+        return "error", result.stderr[-200:]
+    return ("right", "") if result.outcome == "ok" else ("wrong", result.outcome)
 
 
 def _mentions(text: str, phrase: str) -> bool:
