@@ -1,0 +1,35 @@
+"""From right rows to wrong ones: choices, numbers, code, noise; public benchmarks as pools."""
+
+from datadose.corruption._choices import (
+    ChoiceQuestion,
+    choice_items,
+    choice_probes,
+    rough_tokens,
+    split_questions,
+    usable,
+)
+from datadose.corruption._code import code_mutants, tidy_code, wrong_code
+from datadose.corruption._import import NAMES, ImportedPool, import_pool
+from datadose.corruption._noise import shuffled
+from datadose.corruption._numbers import format_value, same_value, wrong_values
+from datadose.corruption._registry import corruptor
+
+__all__ = [
+    "NAMES",
+    "ChoiceQuestion",
+    "ImportedPool",
+    "choice_items",
+    "choice_probes",
+    "code_mutants",
+    "corruptor",
+    "format_value",
+    "import_pool",
+    "rough_tokens",
+    "same_value",
+    "shuffled",
+    "split_questions",
+    "tidy_code",
+    "usable",
+    "wrong_code",
+    "wrong_values",
+]
