@@ -76,7 +76,7 @@ def usable(
     *,
     max_words: int = 120,
     max_option_words: int = 30,
-    max_spread: int = 2,
+    max_spread: int = 1,
     count_tokens: Callable[[str], int] = rough_tokens,
 ) -> bool:
     """Whether a question makes a fair item: short, not negated, options that stand alone, and a
@@ -289,7 +289,10 @@ def _draw(
         )
     shape = _shape(q.correct)
     found.sort(key=lambda o: (_shape(o) != shape, abs(count_tokens(o) - size), o))
-    near = found[: max(NEAREST, count)]
+    near = found[: max(NEAREST // 2, count)]
+    for most in (1, 0):
+        even = [o for o in found if _shape(o) == shape and abs(count_tokens(o) - size) <= most]
+        near = even if len(even) >= NEAREST else near
     return [near[i] for i in rng.permutation(len(near))[:count]]
 
 

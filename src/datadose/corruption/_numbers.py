@@ -50,8 +50,8 @@ def wrong_values(
     subtle: wrong sign, an operand instead of the result, the wrong base of a percentage, the
     percentage forgotten, sum for difference, two digits swapped, a year next to the right one,
     then slips of 3 to 60%. obvious: wrong by a factor of 100 and up. Values are rounded to
-    `decimals`; rules come in a seeded order. Raises InputError for a value that is not under 1e10 in
-    size, or not a number. Give `tolerance=0` with `kind="year"`.
+    `decimals`; rules come in a seeded order. Give `tolerance=0` with `kind="year"`. Raises
+    InputError for a value that is not a number under 1e10 in size.
     """
     if not abs(value) < LARGEST / 1e8:
         raise InputError(f"a value of {value} can't be made wrong by rule")
