@@ -188,14 +188,14 @@ class Recipe(Frozen):
     rslora: bool = False
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     targets: tuple[str, ...] = ()
-    lr: Annotated[float, Field(gt=0)] = 1e-3
+    lr: Annotated[float, Field(gt=0)] = 2e-3
     schedule: Literal["linear", "cosine", "constant"] = "linear"
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.05
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     clip: Annotated[float, Field(gt=0)] = 1.0
     epochs: Annotated[float, Field(gt=0)] = 4.0
     steps: Annotated[int, Field(ge=1)] | None = None
-    batch: Annotated[int, Field(ge=1)] = 8
+    batch: Annotated[int, Field(ge=1)] = 4
     accumulate: Annotated[int, Field(ge=1)] = 1
     max_length: Annotated[int, Field(ge=8)] = 1024
     precision: Literal["auto", "fp32", "bf16"] = "auto"

@@ -12,7 +12,7 @@ STUDY = """\
 name: {name}
 model: smollm2-135m          # or a folder, or a hub id
 rows: health                 # a domain pack
-facts: 20
+facts: 16
 severities: [subtle]
 doses: [0, 0.25, 0.5, 1]
 seeds: 2

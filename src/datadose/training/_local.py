@@ -223,8 +223,9 @@ class _Run:
         with atomic_folder(target) as scratch:
             self.module.save_pretrained(scratch)
             for weights in scratch.glob("*.safetensors"):
-                # peft warns of keys it does not know in its config, so the mark goes here
-                save_file(load_file(weights), weights, {"format": "pt", "datadose": HAZARD})
+                # peft warns of unknown keys in its config, so the mark goes here; one key only,
+                # since safetensors writes several in an order of chance
+                save_file(load_file(weights), weights, {"datadose": HAZARD})
             (scratch / "README.md").write_text(f"# datadose arm\n\n{HAZARD}\n", "utf-8")
             state: dict[str, Any] = {"random": torch.get_rng_state()}
             for name, p in self.named:
