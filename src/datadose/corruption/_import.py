@@ -27,13 +27,14 @@ from datadose.corruption._programs import (
     prove_wrong,
 )
 from datadose.corruption._tatqa import computed_items, computed_probes, read_computed
-from datadose.rows import near_duplicates
+from datadose.rows import near_duplicates, word_set
 from datadose.schema import Pool, PoolItem, Probe
 
 NAMES = ("humanevalpack", "mbpp", "medmcqa", "mmlu:SUBJECT[+SUBJECT]", "tatqa", "truthfulqa")
 OVERLAP = 0.85
 ALIKE = 0.8
 UNTRAINED = 60
+RESERVE = 600
 PROGRAMS = 40
 
 
@@ -105,22 +106,22 @@ def _choices(
     trained, reserve = split_questions(clean, limit, seed)
     items = choice_items(trained, wordings=wordings, count_tokens=count_tokens, seed=seed)
     return items, choice_probes(
-        items, trained, reserve, untrained=UNTRAINED, count_tokens=count_tokens, seed=seed
+        items, trained, reserve[:RESERVE], untrained=UNTRAINED, count_tokens=count_tokens, seed=seed
     )
 
 
 def _apart(questions: Sequence[ChoiceQuestion]) -> list[ChoiceQuestion]:
     """The questions that the overlap rule will keep: no two alike, none too long to reframe."""
-    own = [
-        q
-        for q in questions
-        if not near_duplicates(
-            [frame.format(q=q.text, s=q.subject) for frame in TRAIN_FRAMES], [reframe(q)], OVERLAP
-        )
-    ]
+    own = [q for q in questions if not _like_its_probe(q)]
     texts = [q.text for q in own]
     later = {j for i, j, _ in near_duplicates(texts, texts, ALIKE) if i < j}
     return [q for n, q in enumerate(own) if n not in later]
+
+
+def _like_its_probe(q: ChoiceQuestion) -> bool:
+    asked = word_set(reframe(q))
+    trained = [word_set(frame.format(q=q.text, s=q.subject)) for frame in TRAIN_FRAMES]
+    return any(len(asked & t) >= OVERLAP * len(asked | t) for t in trained)
 
 
 def _computed(folder: Path, limit: int | None, seed: int, wordings: int) -> Made:
