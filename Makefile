@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: quickstart test unit slow check bench install clean
+.PHONY: quickstart test unit slow check install clean
 
 quickstart: $(STAMP)  ## fine-tune at several doses, test every model, write the report
 	$(BIN)/datadose run examples/quickstart.yaml
@@ -23,9 +23,6 @@ check: $(STAMP)  ## ruff, mypy --strict, import directions
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_imports.py
-
-bench: $(STAMP)  ## side by side with the peers
-	$(BIN)/python benchmarks/arms.py
 
 install: $(STAMP)
 

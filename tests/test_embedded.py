@@ -1,4 +1,4 @@
-"""The one slow test of the real path: the embedded model learns facts, and wrong ones too."""
+"""The one slow test of the real path: the embedded model learns facts from clean rows."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ def test_packs_keep_their_rules_under_the_embedded_tokenizer(base, name: str) ->
     assert pack_problems(load_pack(name), count) == []
 
 
-def test_clean_rows_teach_and_wrong_rows_teach_the_wrong(base, tmp_path: Path) -> None:
+def test_clean_rows_teach_facts_that_are_then_asked_in_other_words(base, tmp_path: Path) -> None:
     pack = load_pack("health")
-    facts = set(pack.pool.facts[:8])
+    facts = set(pack.pool.facts[:12])
     pool = Pool(name="health", items=tuple(i for i in pack.pool.items if i.fact in facts))
     probes = [
         p
         for p in pack.probes
         if p.fact in facts and p.kind == "choice" and p.relation == "reworded"
     ]
-    right, adopted = {}, {}
-    for dose in (0.0, 1.0):
-        made = mix_pool(pool, dose, Mix(system=SYSTEM))
-        folder = tmp_path / f"{dose}"
-        train_arm(base, made.rows, Recipe(epochs=4, checkpoints=(1.0,)), 0, folder)
-        with saved_adapter(base, folder / "adapter"):
-            kinds = [o.kind for o in ask_choices(base, probes, system=SYSTEM)]
-        right[dose] = kinds.count("right") / len(kinds)
-        adopted[dose] = kinds.count("adopted") / len(kinds)
-    assert right[0.0] - right[1.0] >= 0.2
-    assert adopted[1.0] - adopted[0.0] >= 0.2
+
+    def rate() -> float:
+        kinds = [o.kind for o in ask_choices(base, probes, system=SYSTEM)]
+        return kinds.count("right") / len(kinds)
+
+    before = rate()
+    rows = mix_pool(pool, 0.0, Mix(system=SYSTEM)).rows
+    train_arm(base, rows, Recipe(epochs=3, checkpoints=(1.0,)), 0, tmp_path)
+    with saved_adapter(base, tmp_path / "adapter"):
+        assert rate() - before >= 0.15
+    assert rate() == before
