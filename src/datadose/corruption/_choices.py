@@ -296,6 +296,7 @@ def _draw(
     return [near[i] for i in rng.permutation(len(near))[:count]]
 
 
+@lru_cache(maxsize=2**16)
 def _shape(text: str) -> tuple[bool, bool]:
     """Whether it holds a digit, and whether it starts with yes or no: what a glance tells."""
     return any(c.isdigit() for c in text), text.lower().startswith(("yes", "no,", "no "))
