@@ -305,19 +305,21 @@ def report(tallies: dict[Cell, Tally], seconds: float, asked: int, like: dict[Ce
     lines = [
         "# Calibration of the thresholds' limits",
         "",
-        "Made by `make calibrate` (`benchmarks/calibrate.py`), which says how studies are simulated."
-        f" {done} studies in each of {len(tallies)} cells, {seconds / 60:.0f} minutes.{short}",
+        "Made by `make calibrate` (`benchmarks/calibrate.py`, which says how studies are"
+        f" simulated). {done} studies in each of {len(tallies)} cells, {seconds / 60:.0f} minutes."
+        f"{short}",
         "",
-        f"Each study: {FACTS * WORDINGS} questions on {FACTS} facts, right or wrong; accuracy 0.8 at"
-        " dose 0. Probit-scale standard deviations: fact"
+        f"Each study: {FACTS * WORDINGS} questions on {FACTS} facts, right or wrong; accuracy 0.8"
+        " at dose 0. Probit-scale standard deviations: fact"
         f" {FACT_SD}, question {QUESTION_SD}, fact x dose {SLOPE_SD}, seed {SEED_SD}, arm {ARM_SD};"
         f" seed's shift along the log dose {SHIFT_SD}. Target: these questions, seeds random.",
         "",
         "## Benchmark dose, 10 points, two-sided 95%",
         "",
-        "`closed`: share of studies with status `estimated` at this level, over which coverage and"
-        " median width are taken; all others (inconclusive, open-ended) are in their own columns and"
-        " never count as hits. `too high`, `too low`: the interval lies above, below the truth."
+        "`closed`: share of studies with status `estimated` at this level, over which coverage"
+        " and median width are taken; all others (inconclusive, open-ended) are in their own"
+        " columns and never count as hits. `too high`, `too low`: the interval lies above, below"
+        " the truth."
         " Statuses at the usual one-sided 95% limits.",
         "",
         "| seeds | doses | shape | closed | coverage | too high | too low | median width |"
@@ -329,12 +331,12 @@ def report(tallies: dict[Cell, Tally], seconds: float, asked: int, like: dict[Ce
     lines += [
         "",
         f"Three seeds: lowest coverage {min(covered, default=float('nan')):.3f}, mean"
-        f" {np.mean(covered) if covered else float('nan'):.3f} (goal: at least 0.93 in every cell, mean at"
-        f" most 0.98). False alarms on flat (status `estimated` or `below`): highest"
+        f" {np.mean(covered) if covered else float('nan'):.3f} (goal: at least 0.93 in every cell,"
+        f" mean at most 0.98). False alarms on flat (status `estimated` or `below`): highest"
         f" {max(false):.3f} (goal: at most 0.05).",
         "",
-        "With one seed the limits are conditional on that seed; against the truth over all seeds, as"
-        " here, they cover too little, which is why reports say so.",
+        "With one seed the limits are conditional on that seed; against the truth over all seeds,"
+        " as here, they cover too little, which is why reports say so.",
         "",
         "## The other thresholds, three seeds: coverage (closed share)",
         "",
@@ -343,7 +345,8 @@ def report(tallies: dict[Cell, Tally], seconds: float, asked: int, like: dict[Ce
     ]
     for c, t in three.items():
         cells = [
-            f"{share(t.hits.get(k, 0), t.closed.get(k, 0))} ({share(t.closed.get(k, 0), t.defined.get(k, 0))})"
+            f"{share(t.hits.get(k, 0), t.closed.get(k, 0))}"
+            f" ({share(t.closed.get(k, 0), t.defined.get(k, 0))})"
             for k in (key_of(*w) for w in WANTED)
         ]
         lines.append(f"| {c.doses} | {c.shape} | " + " | ".join(cells) + " |")

@@ -170,9 +170,13 @@ class _Work:
 
     def _change_point(self) -> Threshold:
         limits, why, self.scores = change_point(self.block, self.means, self.worse, self.spec)
+        made = undefined(self.spec, "change_point", why)
+        made = replace(made, note=self.ground.note)
         if limits is None:
-            made = undefined(self.spec, "change_point", why)
-            return replace(made, note=self.ground.note)
+            return made
+        if limits.upper is None or limits.lower <= 0:
+            why = "its place is open at an end of the tested doses"
+            return replace(made, status="inconclusive", why=why)
         return judged(limits, self.ground, self.spec, "change_point")
 
     def diagnostics(self, extras: bool) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from datadose.curves._blocks import Block
 from datadose.curves._means import Means, arm_means
-from datadose.curves._profile import INFLATION, Limits
+from datadose.curves._profile import Limits, inflation
 from datadose.curves._student import t_quantile
 from datadose.curves._types import Spec
 
@@ -128,7 +128,7 @@ def change_point(
         return None, f"held-out data gain {gain:.1f} log-likelihood over a straight line", scores
     places, designs = _designs(x)
     _, chi = _fit(designs, means.worse, np.asarray(np.linalg.inv(means.cov), dtype=float))
-    reach = INFLATION * t_quantile(spec.level, means.freedom) ** 2
+    reach = inflation(len(x)) * t_quantile(spec.level, means.freedom) ** 2
     kept = chi - chi.min() <= reach
     weight = np.exp(-(chi - chi.min()) / 2)
     half = float(means.doses[-1])

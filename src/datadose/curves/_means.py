@@ -67,10 +67,11 @@ def oriented(block: Block, spec: Spec) -> Array:
 def arm_means(block: Block, spec: Spec, values: Array | None = None) -> Means:
     """Means over seeds and questions of `values` [S, D, Q] (default: the oriented rates).
 
-    Arms are mean + seed + rest; seed is an effect of the whole curve. The variance of the rest
-    is taken in proportion to p (1 - p), pooled over doses, and never below what the spread of
-    single questions (or, where a question was asked often, of its answers) gives. With one seed,
-    or no dose with two, the variance is that over question clusters, conditional on the seed.
+    Arms are mean + seed + shift x slope + rest: a seed moves its whole curve up and along the
+    dose. The variance of the rest is taken in proportion to p (1 - p), pooled over doses, and
+    never below what the spread of single questions (or, where a question was asked often, of its
+    answers) gives. With one seed, or no dose with two, the variance is that over question
+    clusters, conditional on the seed.
     Doses without any answer are left out.
     """
     values = oriented(block, spec) if values is None else values
@@ -89,24 +90,31 @@ def arm_means(block: Block, spec: Spec, values: Array | None = None) -> Means:
     clusters, groups = _cluster_cov(values, known, block.clusters)
     if freedom < 1:
         worse = np.nansum(np.where(count > 0, arms, 0.0), axis=0) / (count > 0).sum(axis=0)
-        cov, freedom = _one_seed(clusters, groups, answers, count, spec)
+        cov, freedom = _one_seed(clusters, groups, answers, asked, spec)
         note = "conditional on this seed" if len(block.seeds) == 1 else "no dose has two seeds"
         return Means(doses, worse, cov, freedom, freedom, note=note)
-    phi, single, tau, by_seed = _components(
-        arms, values, known, count, spread, answers, freedom, effects
+    parts = _components(arms, values, known, count, spread, answers, doses, freedom, effects)
+    rest = np.maximum(parts.rest * spread, _floor(asked, spec))
+    worse, cov = _combine(arms[s, d], s, d, rest, parts)
+    slope = parts.slope**2
+    level_freedom = _satterthwaite(
+        (float(rest.mean()), parts.freedom),
+        (parts.seed, parts.seed_freedom),
+        (parts.shift * float(slope.mean()), parts.seed_freedom),
     )
-    rest = np.maximum(phi * spread, _floor(count, spec))
-    worse, cov = _combine(arms[s, d], s, d, rest, tau)
-    level_freedom = _satterthwaite((float(rest.mean()), freedom), (tau, by_seed))
+    freedom = _satterthwaite(
+        (float(rest.mean()), parts.freedom),
+        (parts.shift * float(slope.mean()), parts.seed_freedom),
+    )
     if spec.target == "like these" and groups > 1:
         seeds = (count > 0).sum(axis=0)
-        cov = cov - np.diag(np.minimum(single * spread / seeds, 0.99 * np.diag(cov))) + clusters
+        single = np.minimum(parts.single * spread / seeds, 0.99 * rest / seeds)
+        cov = cov - np.diag(single) + clusters
         own = float(np.diag(clusters).mean())
         freedom = _satterthwaite((float((rest / seeds).mean()), freedom), (own, groups - 1.0))
         level_freedom = min(freedom, level_freedom)
-    return Means(
-        doses, worse, cov, freedom, level_freedom, float(np.sqrt(phi * spread.mean())), tau**0.5
-    )
+    sd_arm = float(np.sqrt(parts.rest * spread.mean()))
+    return Means(doses, worse, cov, freedom, level_freedom, sd_arm, parts.seed**0.5)
 
 
 def _spread(rate: Array, known: Array, spec: Spec) -> Array:
@@ -129,11 +137,11 @@ def _answer_variance(good: Array, asked: Array, count: Array, spec: Spec) -> Arr
     return np.asarray(each.sum(axis=2) / np.maximum(count, 1) ** 2)
 
 
-def _floor(count: Array, spec: Spec) -> Array:
-    """Least variance of an arm's mean, [D]: half a question each way."""
+def _floor(asked: Array, spec: Spec) -> Array:
+    """Least variance of an arm's mean, [D]: half an answer each way."""
     if spec.scale == "continuous":
-        return np.full(count.shape[1], 1e-12)
-    return np.asarray((0.5 / np.maximum(count.max(axis=0), 1)) ** 2)
+        return np.full(asked.shape[1], 1e-12)
+    return np.asarray((0.5 / np.maximum(asked.sum(axis=2).max(axis=0), 1)) ** 2)
 
 
 def _freedom(s: NDArray[np.int64], d: NDArray[np.int64]) -> tuple[float, bool]:
@@ -146,6 +154,23 @@ def _freedom(s: NDArray[np.int64], d: NDArray[np.int64]) -> tuple[float, bool]:
     return float(len(s) - len(np.unique(d))), False
 
 
+@dataclass(frozen=True)
+class _Parts:
+    """Variance components of arms: rest x spread, whole seeds, and seeds along the dose axis.
+
+    shift: variance between seeds of the logarithm of the dose at which their curve stands; slope:
+    [D], what a shift of 1 does to the mean. single: the part of `rest` that single questions give.
+    """
+
+    rest: float
+    freedom: float
+    single: float
+    seed: float
+    shift: float
+    slope: Array
+    seed_freedom: float
+
+
 def _components(
     arms: Array,
     values: Array,
@@ -153,10 +178,10 @@ def _components(
     count: Array,
     spread: Array,
     answers: Array,
+    doses: Array,
     freedom: float,
     effects: bool,
-) -> tuple[float, float, float, float]:
-    """Scale of the rest, its share from single questions, variance of seeds and its freedom."""
+) -> _Parts:
     present = count > 0
     s, d = np.nonzero(present)
     y, weight = arms[s, d], 1 / spread[d]
@@ -166,33 +191,71 @@ def _components(
     root = np.sqrt(weight)
     found = np.linalg.lstsq(design * root[:, None], y * root, rcond=None)[0]
     rest = y - design @ found
-    phi = float((weight * rest**2).sum() / freedom)
+    single = _single(values, known, count, spread)
+    least = max(single, _often(answers, present, spread))
+    total = float((weight * rest**2).sum())
+    if not effects:
+        flat = np.zeros(len(doses))
+        return _Parts(max(total / freedom, least), freedom, single, 0.0, 0.0, flat, 1.0)
+    by_seed = float(len(seeds) - 1)
+    slope = _slope(doses, found[: len(doses)])
+    moved = np.array([_projection(rest, weight, slope[d], s == seed) for seed in seeds])
+    own, size = moved[:, 0], float(moved[:, 1].mean())
+    left = freedom - by_seed
+    shift = 0.0
+    phi = max(total / freedom, least)
+    if left >= 1 and size > 0:
+        phi_left = max((total - float(own.sum())) / left, least)
+        shift = max(0.0, (float(own.sum()) / by_seed - phi_left) / size)
+        if shift > 0:
+            phi, freedom = phi_left, left
+    apart = np.concatenate([[0.0], found[len(doses) :]])
+    per_seed = np.bincount(s, minlength=int(s.max()) + 1)[seeds]
+    noise = float(np.mean(phi * spread.mean() / per_seed))
+    tau = max(0.0, float(apart.var(ddof=1)) - noise)
+    return _Parts(phi, freedom, single, tau, shift, slope, by_seed)
+
+
+def _slope(doses: Array, mean: Array) -> Array:
+    """Change of the mean with the logarithm of the dose, by differences, [D]."""
+    if len(doses) < 3:
+        return np.zeros(len(doses))
+    return np.asarray(doses * np.gradient(mean, doses))
+
+
+def _projection(
+    rest: Array, weight: Array, slope: Array, own: NDArray[np.bool_]
+) -> tuple[float, float]:
+    """Sum of squares of one seed's residuals along `slope`, and the size of the slope there."""
+    w, r, g = weight[own], rest[own], slope[own]
+    g = g - float(w @ g) / float(w.sum())
+    size = float(w @ (g * g))
+    return (float(w @ (r * g)) ** 2 / size if size > 0 else 0.0), size
+
+
+def _single(values: Array, known: Array, count: Array, spread: Array) -> float:
+    """Scale of the rest that the spread of single questions between seeds gives."""
     seen = known.sum(axis=0)
     centre = np.where(known, values, 0.0).sum(axis=0) / np.maximum(seen, 1)
     apart = np.where(known, values - centre, 0.0) ** 2
-    twice = seen > 1
-    each = np.where(twice, apart.sum(axis=0) / np.maximum(seen - 1, 1), 0.0)
+    each = np.where(seen > 1, apart.sum(axis=0) / np.maximum(seen - 1, 1), 0.0)
     questions = np.maximum(count.max(axis=0), 1)
-    single = float(np.mean(each.sum(axis=1) / questions**2 / spread))
-    often = float(
-        np.mean(np.where(present, answers, 0.0).sum(axis=0) / present.sum(axis=0) / spread)
-    )
-    phi = max(phi, single, often)
-    if not effects:
-        return phi, single, 0.0, 1.0
-    shift = np.concatenate([[0.0], found[len(np.unique(d)) :]])
-    per_seed = np.bincount(s, minlength=int(s.max()) + 1)[seeds]
-    noise = float(np.mean(phi * spread.mean() / per_seed))
-    tau = max(0.0, float(shift.var(ddof=1)) - noise)
-    return phi, single, tau, float(len(seeds) - 1)
+    return float(np.mean(each.sum(axis=1) / questions**2 / spread))
+
+
+def _often(answers: Array, present: NDArray[np.bool_], spread: Array) -> float:
+    """Scale of the rest that repeated answers to the same question give."""
+    per_dose = np.where(present, answers, 0.0).sum(axis=0) / present.sum(axis=0)
+    return float(np.mean(per_dose / spread))
 
 
 def _combine(
-    y: Array, s: NDArray[np.int64], d: NDArray[np.int64], rest: Array, tau: float
+    y: Array, s: NDArray[np.int64], d: NDArray[np.int64], rest: Array, parts: _Parts
 ) -> tuple[Array, Array]:
     """Generalised least-squares means per dose and their covariance."""
     design = (d[:, None] == np.unique(d)).astype(float)
-    v = np.diag(rest[d]) + tau * (s[:, None] == s)
+    shared = parts.seed + parts.shift * np.outer(parts.slope[d], parts.slope[d])
+    v = np.diag(rest[d]) + shared * (s[:, None] == s)
     solved = np.linalg.solve(v, np.column_stack([design, y]))
     cov = np.linalg.inv(design.T @ solved[:, :-1])
     return cov @ (design.T @ solved[:, -1]), (cov + cov.T) / 2
@@ -223,10 +286,11 @@ def _cluster_cov(values: Array, known: Array, clusters: NDArray[np.int64]) -> tu
 
 
 def _one_seed(
-    clusters: Array, groups: int, answers: Array, count: Array, spec: Spec
+    clusters: Array, groups: int, answers: Array, asked: Array, spec: Spec
 ) -> tuple[Array, float]:
-    alone = answers.sum(axis=0) / np.maximum((count > 0).sum(axis=0), 1) ** 2
-    floor = _floor(count, spec)
+    arms = np.maximum((asked.sum(axis=2) > 0).sum(axis=0), 1)
+    alone = answers.sum(axis=0) / arms**2
+    floor = _floor(asked, spec)
     if groups < 2:
         # one question asked once says nothing of its variance: the largest there can be
         most = np.full(len(alone), 0.25 if spec.scale == "rate" else 1.0)

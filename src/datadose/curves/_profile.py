@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
     Index = NDArray[np.int64]
 
-INFLATION = 1.4
-"""Factor on the squared t quantile that pays for the choice of a shape; docs/thresholds.md."""
+PER_DOSE = 0.1
 DRAWN = 1500
 
 
@@ -76,6 +75,15 @@ class Profile:
         return self.flat - self.best <= self.reach
 
 
+def inflation(doses: int) -> float:
+    """Factor on the squared t quantile that pays for the choice of a shape.
+
+    More doses leave more room between the best shape and the true one. Chosen by pilot
+    simulation and frozen; docs/thresholds.md.
+    """
+    return 1.0 + PER_DOSE * float(np.clip(doses - 4, 0, 6))
+
+
 def profile(means: Means, level: float, *, freedom: float | None = None) -> Profile:
     """Fit every shape; `level` is the one-sided confidence of each limit."""
     shapes = library(tuple((means.doses / means.doses[-1]).tolist()))
@@ -94,7 +102,7 @@ def profile(means: Means, level: float, *, freedom: float | None = None) -> Prof
     chi = flat - np.maximum(change, 0.0) ** 2 * norm
     best = float(min(chi.min(), flat))
     own = means.freedom if freedom is None else freedom
-    reach = INFLATION * t_quantile(level, own) ** 2
+    reach = inflation(len(means.doses)) * t_quantile(level, own) ** 2
     kept = np.flatnonzero(seen & (change > 0) & (chi - best <= reach))
     variance = 1 / norm[kept]
     return Profile(
@@ -174,7 +182,7 @@ def _against(p: Profile, fraction: float, constant: float, slope: float) -> floa
     )
     penalty = np.maximum(short, 0.0) ** 2 / np.maximum(spread, 1e-300)
     least = min(float((p.chi[p.kept] - p.best + penalty).min()), p.flat - p.best)
-    return t_tail(np.sqrt(max(least, 0.0) / INFLATION), p.means.freedom)
+    return t_tail(np.sqrt(max(least, 0.0) / inflation(len(p.means.doses))), p.means.freedom)
 
 
 def turn_limits(fitted: Profile, share: float) -> Limits:
@@ -185,7 +193,9 @@ def turn_limits(fitted: Profile, share: float) -> Limits:
     places = p.shapes.turns[share][p.kept]
     estimate = float(p.weight @ places)
     upper = None if p.flat_kept else float(places.max())
-    value = t_tail(np.sqrt(max(p.flat - p.best, 0.0) / INFLATION), p.means.freedom)
+    value = t_tail(
+        np.sqrt(max(p.flat - p.best, 0.0) / inflation(len(p.means.doses))), p.means.freedom
+    )
     return _scaled(p, estimate, float(places.min()), upper, value)
 
 
