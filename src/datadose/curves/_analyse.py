@@ -154,7 +154,7 @@ class _Work:
     def _parity(self, most: float) -> Threshold:
         spec, gap = self.spec, self.gap
         if gap is None:
-            return undefined(spec, "parity", "the base model was not asked")
+            return undefined(spec, "parity", "the base model was not asked the same questions")
         at_zero = parities(gap, spec)[0]
         if at_zero.lower is not None and at_zero.lower > spec.margin:
             why = f"the clean arm is {at_zero.estimate:.2f} worse than the base"
@@ -229,7 +229,8 @@ def _gap(block: Block, worse: Array, spec: Spec) -> Means | None:
     gap = worse - base
     if np.isnan(gap).all() or np.isnan(gap[:, 0]).all():
         return None
-    return arm_means(block, spec, gap)
+    made = arm_means(block, spec, gap)
+    return made if len(made.doses) > 1 else None
 
 
 def _control_move(block: Block, spec: Spec, control: Block | None, top: Contrast) -> float:

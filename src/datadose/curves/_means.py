@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 MANY = 1e6
 """Degrees of freedom of a variance taken as known."""
 LEAST_SPREAD = 0.02
+SHIFT_SD, SHIFT_WEIGHT = 0.05, 2.0
+"""Few seeds can't show how far their curves stand apart along the dose: this spread (of the log
+dose) counts as so many more seeds that were seen to have it."""
 
 
 @dataclass(frozen=True)
@@ -100,11 +103,11 @@ def arm_means(block: Block, spec: Spec, values: Array | None = None) -> Means:
     level_freedom = _satterthwaite(
         (float(rest.mean()), parts.freedom),
         (parts.seed, parts.seed_freedom),
-        (parts.shift * float(slope.mean()), parts.seed_freedom),
+        (parts.shift * float(slope.mean()), parts.seed_freedom + SHIFT_WEIGHT),
     )
     freedom = _satterthwaite(
         (float(rest.mean()), parts.freedom),
-        (parts.shift * float(slope.mean()), parts.seed_freedom),
+        (parts.shift * float(slope.mean()), parts.seed_freedom + SHIFT_WEIGHT),
     )
     if spec.target == "like these" and groups > 1:
         seeds = (count > 0).sum(axis=0)
@@ -205,10 +208,9 @@ def _components(
     shift = 0.0
     phi = max(total / freedom, least)
     if left >= 1 and size > 0:
-        phi_left = max((total - float(own.sum())) / left, least)
-        shift = max(0.0, (float(own.sum()) / by_seed - phi_left) / size)
-        if shift > 0:
-            phi, freedom = phi_left, left
+        phi, freedom = max((total - float(own.sum())) / left, least), left
+        raw = by_seed * (float(own.sum()) / by_seed - phi) / size + SHIFT_WEIGHT * SHIFT_SD**2
+        shift = max(0.0, raw) / (by_seed + SHIFT_WEIGHT)
     apart = np.concatenate([[0.0], found[len(doses) :]])
     per_seed = np.bincount(s, minlength=int(s.max()) + 1)[seeds]
     noise = float(np.mean(phi * spread.mean() / per_seed))
