@@ -445,12 +445,16 @@ def main() -> None:
                 f"{first + n} of {args.studies} a cell, {time.monotonic() - start:.0f} s",
                 flush=True,
             )
+            write(args, tallies, time.monotonic() - start)
+    print(args.out.read_text("utf-8"))
+
+
+def write(args: argparse.Namespace, tallies: dict[Cell, Tally], seconds: float) -> None:
+    """The table of what is done so far, so that an interrupted run leaves one."""
     done = {c: t for c, t in tallies.items() if c.target == "these"}
     like = {c: t for c, t in tallies.items() if c.target != "these"}
-    text = report(done, time.monotonic() - start, args.studies, like)
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(text, encoding="utf-8")
-    print(text)
+    args.out.write_text(report(done, seconds, args.studies, like), encoding="utf-8")
 
 
 if __name__ == "__main__":

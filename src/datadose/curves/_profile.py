@@ -75,6 +75,12 @@ class Profile:
         return self.flat - self.best <= self.reach
 
 
+def whitener(cov: Array) -> Array:
+    """The matrix that makes what has covariance `cov` independent with variance 1."""
+    root = np.linalg.cholesky(cov)
+    return np.asarray(solve_triangular(root, np.eye(len(cov)), lower=True))
+
+
 def inflation(doses: int) -> float:
     """Factor on the squared t quantile that pays for the choice of a shape.
 
@@ -87,17 +93,17 @@ def inflation(doses: int) -> float:
 def profile(means: Means, level: float, *, freedom: float | None = None) -> Profile:
     """Fit every shape; `level` is the one-sided confidence of each limit."""
     shapes = library(tuple((means.doses / means.doses[-1]).tolist()))
-    root = np.linalg.cholesky(means.cov)
-    one = solve_triangular(root, np.ones(len(means.doses)), lower=True)
-    y = solve_triangular(root, means.worse, lower=True)
-    rise = solve_triangular(root, shapes.rise, lower=True)
+    white = whitener(means.cov)
+    one = white.sum(axis=1)
+    y = white @ means.worse
+    rise = white @ shapes.rise
     size = float(one @ one)
     tilt = one @ rise / size
-    across = rise - one[:, None] * tilt
     rest = y - one * float(one @ y / size)
-    norm = np.einsum("dk,dk->k", across, across)
+    # of the rise only what is at right angles to the level counts
+    norm = np.einsum("dk,dk->k", rise, rise) - size * tilt**2
     seen = norm > 1e-9 * max(float(norm.max()), 1e-12)
-    change = np.where(seen, rest @ across / np.where(seen, norm, 1.0), 0.0)
+    change = np.where(seen, rest @ rise / np.where(seen, norm, 1.0), 0.0)
     flat = float(rest @ rest)
     chi = flat - np.maximum(change, 0.0) ** 2 * norm
     best = float(min(chi.min(), flat))
