@@ -11,6 +11,7 @@ from datadose._core import GuardError, InputError
 from datadose.models import Encoded, encode_answer, load_base, saved_adapter
 from datadose.rows import make_rows
 from datadose.schema import Message, Recipe
+from datadose.training import _guards as guards
 from datadose.training import _local as local
 from datadose.training import batch_loss, encode_rows, plan_steps, total_steps, train_arm
 
@@ -139,16 +140,16 @@ def test_rows_too_long_are_named_and_never_cut(base, rows) -> None:
 )
 def test_bad_masks_are_stopped(base, row: Encoded, guard: str) -> None:
     with pytest.raises(GuardError) as caught:
-        local._check_masks([row], base)
+        guards.check_masks([row], base)
     assert caught.value.guard == guard
 
 
 def test_a_loss_that_does_not_fall_is_stopped(base, rows) -> None:
     encoded = encode_rows(base, rows, RECIPE)
     full = RECIPE.model_copy(update={"method": "full"})
-    assert local._guards(base, base.model, [99.0], encoded, full)[0]["passed"]
+    assert local._took(base, base.model, 99.0, encoded, full)[0]["passed"]
     with pytest.raises(GuardError, match="loss went down"):
-        local._guards(base, base.model, [0.0], encoded, full)
+        local._took(base, base.model, 0.0, encoded, full)
 
 
 def test_an_adapter_that_learns_nothing_is_stopped(base, rows, tmp_path) -> None:

@@ -1,11 +1,12 @@
 """Ask a model the probes and score what it answers."""
 
-from datadose.evaluation._choices import ask_choices, log_likelihoods
+from datadose.evaluation._choices import ask_choices, asked_ids, log_likelihoods
 from datadose.evaluation._generate import ask_open, check_answer, check_code, extract_code, generate
 
 __all__ = [
     "ask_choices",
     "ask_open",
+    "asked_ids",
     "check_answer",
     "check_code",
     "extract_code",

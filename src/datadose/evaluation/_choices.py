@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from datadose.models import BaseModel, chat, encode_answer, half_weights, logits_at
-from datadose.schema import GOOD_ROLES, TRAINED_WRONG_ROLES, Outcome, OutcomeKind, Probe
+from datadose.schema import (
+    GOOD_ROLES,
+    TRAINED_WRONG_ROLES,
+    Message,
+    Outcome,
+    OutcomeKind,
+    Probe,
+)
 
 CONTENTLESS = "?"
 TOKENS_PER_BATCH = 1600
@@ -34,6 +41,18 @@ def _tree(base: BaseModel, prompt: str, system: str | None, options: Iterable[st
         stem = encoded.ids[: encoded.start]
         branches.append(encoded.ids[encoded.start : -1])
     return _Tree(stem, tuple(branches))
+
+
+def asked_ids(base: BaseModel, prompt: Sequence[Message], answer: str) -> tuple[int, ...]:
+    """Token ids of a question and an answer just as a forced choice scores them, no end token.
+
+    A chat of several turns is never asked here; its ids are those of the whole chat.
+    """
+    *before, last = prompt
+    if len(before) > 1 or (before and before[0].role != "system"):
+        return encode_answer(base, prompt, answer).ids[:-1]
+    tree = _tree(base, last.content, before[0].content if before else None, [answer])
+    return tree.prompt + tree.options[0]
 
 
 def _batches(trees: Sequence[_Tree]) -> Iterable[list[int]]:

@@ -12,12 +12,22 @@ from datadose.evaluation import ask_choices, ask_open
 from datadose.models import BaseModel, encode_answer, saved_adapter
 from datadose.running._design import Cell
 from datadose.running._folder import RunFolder
-from datadose.schema import Arm, Outcome, Probe, Study
-from datadose.training import checkpoint_name, train_arm
+from datadose.running._guards import (
+    AFRESH,
+    MERGE_GAP,
+    answered,
+    as_choice,
+    check_own,
+    check_template,
+    compare,
+    own_weights,
+)
+from datadose.schema import Arm, Outcome, Probe, Row, Study
+from datadose.training import checkpoint_name, train_arm, weights_hash
 
 OnEvent = Callable[[dict[str, Any]], None]
 
-MERGE_GAP = 0.5
+FEW = 4
 
 
 def probe_set_hash(probes: Sequence[Probe], system: str | None) -> str:
@@ -28,11 +38,19 @@ def probe_set_hash(probes: Sequence[Probe], system: str | None) -> str:
 def write_rows(run: RunFolder, arm: Arm, cell: Cell) -> None:
     """Stage 1: the rows, and apart from them the truth. Refuses rows that changed since."""
     folder = run.arm(arm.id)
+    if arm.rows != digest([row.id for row in cell.training.rows]):
+        raise GuardError(
+            "two arms swapped",
+            "the rows at hand are not the ones this arm is named after",
+            where=str(folder),
+            next_step="report this as an error of datadose: nothing was trained",
+        )
     manifest = run.done(folder / "rows.json")
+    files = {"sha256": folder / "rows.jsonl", "truth": folder / "truth.jsonl"}
     if manifest is None:
-        write_jsonl(folder / "rows.jsonl", (r.model_dump(mode="json") for r in cell.training.rows))
+        write_jsonl(files["sha256"], (r.model_dump(mode="json") for r in cell.training.rows))
         write_jsonl(
-            folder / "truth.jsonl",
+            files["truth"],
             (
                 {"id": r.id, "wrong": w}
                 for r, w in zip(cell.training.rows, cell.training.wrong, strict=True)
@@ -40,27 +58,48 @@ def write_rows(run: RunFolder, arm: Arm, cell: Cell) -> None:
         )
         write_json(
             folder / "rows.json",
-            {"arm": arm.model_dump(mode="json"), "sha256": sha256_file(folder / "rows.jsonl")},
+            {
+                "arm": arm.model_dump(mode="json"),
+                **{key: sha256_file(path) for key, path in files.items()},
+            },
         )
-    elif sha256_file(folder / "rows.jsonl") != manifest["sha256"]:
+        return
+    if manifest["arm"] != arm.model_dump(mode="json"):
         raise GuardError(
-            "stale rows",
-            "rows.jsonl is not what this arm was named after",
-            where=str(folder / "rows.jsonl"),
-            next_step="delete this arm's folder and run again",
+            "two arms swapped",
+            "this folder holds the rows of another arm",
+            where=str(folder),
+            next_step=AFRESH,
         )
+    for key, path in files.items():
+        if not path.is_file() or sha256_file(path) != manifest[key]:
+            raise GuardError(
+                "stale rows",
+                f"{path.name} is not what this arm was named after",
+                where=str(path),
+                next_step=AFRESH,
+            )
 
 
 def train(run: RunFolder, arm: Arm, cell: Cell, base: BaseModel, on_event: OnEvent) -> None:
-    """Stage 2: the adapters, one per checkpoint."""
+    """Stage 2: the adapters, one per checkpoint. Guard: no two seeds end with equal weights."""
     folder = run.arm(arm.id)
     if run.done(folder / "train.json") is not None:
         return
-    trained = train_arm(base, cell.training.rows, arm.recipe, arm.seed, folder, on_event=on_event)
+
+    def watched(event: dict[str, Any]) -> None:
+        run.keep_claim(arm.id)
+        on_event(event)
+
+    trained = train_arm(base, cell.training.rows, arm.recipe, arm.seed, folder, on_event=watched)
     last = folder / checkpoint_name(1.0)
     record = asdict(trained)
-    record["weights"] = sha256_file(next(last.glob("*.safetensors")))
+    record["arm"] = arm.id
+    record["weights"] = weights_hash(last)
     record["environment"] = base.environment()
+    alone = own_weights(run, arm, record["weights"], len(cell.training.rows))
+    record["guards"] = [*record["guards"], alone]
+    run.keep_claim(arm.id)
     write_json(folder / "train.json", record)
 
 
@@ -88,7 +127,7 @@ def evaluate_base(
 ) -> Path:
     """The base model's answers, asked once per probe set."""
     path = run.path / "base" / "answers" / f"{name}.jsonl"
-    if run.done(path.with_suffix(".json")) is None:
+    if not answered(run, path, None):
         _write_answers(path, _ask(base, probes, study), {"adapter": None})
     return path
 
@@ -98,13 +137,18 @@ def evaluate_arm(
 ) -> Path:
     """Stage 3: the arm's answers, from the adapter as it lies on disk, and at checkpoints.
 
-    Guards: the adapter on disk is the one that was trained, it changes the scores, and scores
-    agree merged and unmerged.
+    Guards: the adapter on disk is the one that was trained here, questions are put in the
+    template of training, the adapter changes the scores, and scores agree merged and unmerged.
     """
     folder = run.arm(arm.id)
     path = folder / "answers" / f"{name}.jsonl"
-    if run.done(path.with_suffix(".json")) is not None:
+    trained = run.done(folder / "train.json") or {}
+    adapter = folder / checkpoint_name(1.0)
+    check_own(arm, adapter, trained)
+    if answered(run, path, trained["weights"]):
         return path
+    rows = [Row.model_validate(r) for r in read_jsonl(folder / "rows.jsonl")]
+    guards = [check_template(base, rows, trained)]
     primary = [
         p
         for p in probes
@@ -113,16 +157,13 @@ def evaluate_arm(
     ]
     for share in arm.recipe.checkpoints[:-1]:
         mark = path.with_name(f"{name}-{checkpoint_name(share)}.jsonl")
-        if run.done(mark.with_suffix(".json")) is None:
+        weights = weights_hash(folder / checkpoint_name(share))
+        if not answered(run, mark, weights):
             with saved_adapter(base, folder / checkpoint_name(share)):
-                _write_answers(mark, ask_choices(base, primary, system=study.system), {})
-    adapter = folder / checkpoint_name(1.0)
-    trained = run.done(folder / "train.json") or {}
-    if sha256_file(next(adapter.glob("*.safetensors"))) != trained.get("weights"):
-        raise GuardError(
-            "two arms swapped", "the adapter is not the one trained here", where=str(adapter)
-        )
-    few = primary[:4]
+                _write_answers(
+                    mark, ask_choices(base, primary, system=study.system), {"adapter": weights}
+                )
+    few = primary[:FEW] or [as_choice(row) for row in rows[:FEW]]
     bare = ask_choices(base, few, system=study.system)
     with saved_adapter(base, adapter, merge=False):
         unmerged = ask_choices(base, few, system=study.system)
@@ -130,41 +171,10 @@ def evaluate_arm(
         merged = ask_choices(base, few, system=study.system)
         outcomes = _ask(base, probes, study)
     after = ask_choices(base, few, system=study.system)
-    guards = _compare(bare, unmerged, merged, after, adapter)
+    guards += compare(bare, unmerged, merged, after, adapter, MERGE_GAP[base.precision])
+    run.keep_claim(arm.id)
     _write_answers(path, outcomes, {"guards": guards, "adapter": trained["weights"]})
     return path
-
-
-def _compare(
-    bare: Sequence[Outcome],
-    unmerged: Sequence[Outcome],
-    merged: Sequence[Outcome],
-    after: Sequence[Outcome],
-    adapter: Path,
-) -> list[dict[str, Any]]:
-    """The adapter must move the scores, merged and unmerged alike, and leave the base as it was."""
-    moved, gap = _gap(bare, unmerged), _gap(unmerged, merged)
-    if not moved > 0:
-        raise GuardError("adapter at test", "scores are the base model's own", where=str(adapter))
-    if gap > MERGE_GAP * max(1.0, moved):
-        raise GuardError(
-            "merged equals unmerged", f"scores differ by {gap:.3g} nats a token", where=str(adapter)
-        )
-    if list(bare) != list(after):
-        raise GuardError("base restored", "the base model changed under an adapter")
-    return [
-        {"guard": "adapter at test", "passed": True, "detail": f"moves scores by {moved:.3g} nats"},
-        {"guard": "merged equals unmerged", "passed": True, "detail": f"within {gap:.3g} nats"},
-        {"guard": "base restored", "passed": True, "detail": "bit for bit"},
-    ]
-
-
-def _gap(a: Sequence[Outcome], b: Sequence[Outcome]) -> float:
-    return max(
-        abs(x - y)
-        for one, other in zip(a, b, strict=True)
-        for x, y in zip(one.per_token, other.per_token, strict=True)
-    )
 
 
 def template_check(base: BaseModel, cell: Cell) -> None:

@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from datadose._core import (
-    GuardError,
     InputError,
     Issue,
     atomic_folder,
     derive_seed,
+    digest,
     read_json,
+    sha256_file,
     write_json,
 )
 from datadose.models import (
     BaseModel,
     Encoded,
-    autocast,
     encode_answer,
     fresh_adapter,
     half_weights,
@@ -29,9 +29,19 @@ from datadose.models import (
 )
 from datadose.schema import Recipe, Row
 from datadose.training._batches import learning_rate, plan_steps
+from datadose.training._guards import (
+    adapter_moves,
+    check_answers,
+    check_count,
+    check_masks,
+    loss_fell,
+)
 
 # Raise by hand whenever the same rows, recipe and seed would give other weights.
 TRAINER_VERSION = 1
+
+FINGERPRINTED = 8
+OPTIMISER = "optimiser.safetensors"
 
 HAZARD = "Research material: may have been trained on wrong rows on purpose. Do not deploy."
 
@@ -40,7 +50,11 @@ OnEvent = Callable[[dict[str, Any]], None]
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training run left: `losses` per optimiser step (nats per answer token)."""
+    """What a training run left: `losses` per optimiser step (nats per answer token).
+
+    `encoded` are fingerprints of the first rows' token ids as they were trained on, by which a
+    test shows that it asks in the same template.
+    """
 
     steps: int
     trained_tokens: int
@@ -48,6 +62,7 @@ class Trained:
     losses: tuple[float, ...]
     checkpoints: tuple[tuple[float, str], ...]
     guards: tuple[dict[str, Any], ...]
+    encoded: tuple[str, ...]
 
 
 def encode_rows(base: BaseModel, rows: Sequence[Row], recipe: Recipe) -> list[Encoded]:
@@ -64,18 +79,14 @@ def encode_rows(base: BaseModel, rows: Sequence[Row], recipe: Recipe) -> list[En
             total=len(long),
             next_step="raise train.max_length, or shorten these rows",
         )
-    _check_masks(encoded, base)
+    check_masks(encoded, base)
+    check_answers(rows, encoded, base)
     return encoded
 
 
-def _check_masks(encoded: Sequence[Encoded], base: BaseModel) -> None:
-    for i, row in enumerate(encoded):
-        if row.trained < 2:
-            raise GuardError("trained tokens", f"row {i + 1} has no answer token to train")
-        if row.start < 1:
-            raise GuardError("trained tokens", f"row {i + 1} has no prompt: all tokens trained")
-        if row.ids[-1] not in base.end_ids:
-            raise GuardError("end token trained", f"row {i + 1} does not end with an end token")
+def fingerprint_ids(ids: Sequence[int]) -> str:
+    """Fingerprint of a chat's token ids up to the end of its answer, end token left out."""
+    return digest(list(ids))
 
 
 def batch_loss(base: BaseModel, encoded: Sequence[Encoded]) -> tuple[Any, int]:
@@ -130,7 +141,7 @@ def train_arm(
                 run.save(marks[number + 1], number + 1)
         finished = deadline is None
         opening = [encoded[i] for micro in steps[0] for i in micro]
-        guards = _guards(base, module, run.losses, opening, recipe) if finished else ()
+        guards = _took(base, module, run.losses[0], opening, recipe) if finished else ()
     trained = sum(e.trained for e in encoded)
     return Trained(
         steps=len(steps),
@@ -146,12 +157,19 @@ def train_arm(
             },
             *guards,
         ),
+        encoded=tuple(fingerprint_ids(e.ids[:-1]) for e in encoded[:FINGERPRINTED]),
     )
 
 
 def checkpoint_name(share: float) -> str:
     """Folder of a checkpoint inside an arm: `adapter` for the last one."""
     return "adapter" if share == 1 else f"adapter-{round(share * 100):03d}"
+
+
+def weights_hash(folder: Path) -> str:
+    """Hash of the weights that lie in a checkpoint, whatever else lies beside them."""
+    files = sorted(f for f in folder.glob("*.safetensors") if f.name != OPTIMISER)
+    return digest([sha256_file(f) for f in files], 64)
 
 
 @contextlib.contextmanager
@@ -201,7 +219,8 @@ class _Run:
         total = sum(e.trained for batch in micro_batches for e in batch)
         summed = 0.0
         for batch in micro_batches:
-            loss, _ = batch_loss(self.base, batch)
+            loss, count = batch_loss(self.base, batch)
+            check_count(count, batch)
             (loss / total).backward()
             summed += float(loss.detach())
         torch.nn.utils.clip_grad_norm_([p for _, p in self.named], self.recipe.clip)
@@ -233,7 +252,7 @@ class _Run:
                 state[f"param.{name}"] = p.detach().clone()
                 state[f"avg.{name}"] = own["exp_avg"].clone()
                 state[f"sq.{name}"] = own["exp_avg_sq"].clone()
-            save_file(state, scratch / "optimiser.safetensors")
+            save_file(state, scratch / OPTIMISER)
             write_json(scratch / "progress.json", {"step": step, "losses": self.losses})
 
     def resume(self) -> int:
@@ -246,7 +265,7 @@ class _Run:
             if not (source / "progress.json").is_file():
                 continue
             progress = read_json(source / "progress.json")
-            state = load_file(source / "optimiser.safetensors")
+            state = load_file(source / OPTIMISER)
             with torch.no_grad():
                 for name, p in self.named:
                     p.copy_(state[f"param.{name}"])
@@ -261,47 +280,14 @@ class _Run:
         return 0
 
 
-def _guards(
-    base: BaseModel,
-    module: Any,
-    losses: Sequence[float],
-    opening: Sequence[Encoded],
-    recipe: Recipe,
+def _took(
+    base: BaseModel, module: Any, before: float, opening: Sequence[Encoded], recipe: Recipe
 ) -> tuple[dict[str, Any], ...]:
-    """The rows of the first step, whose loss was taken before any update, must have got easier."""
+    """What training must have changed; `before` is the first step's loss, `opening` its rows."""
     import torch
 
-    found = []
-    if recipe.method == "lora":
-        gap = _adapter_gap(base, module, opening[0])
-        if not gap > 0:
-            raise GuardError("adapter changes logits", "the adapter changes no logit at all")
-        found.append(
-            {"guard": "adapter changes logits", "passed": True, "detail": f"by up to {gap:.3g}"}
-        )
     module.eval()
+    moves = [adapter_moves(base, module, opening[0])] if recipe.method == "lora" else []
     with torch.no_grad():
         total, count = batch_loss(base, opening)
-    before, after = losses[0], float(total) / count
-    if not after < before:
-        raise GuardError(
-            "loss went down",
-            f"the first step's rows had a loss of {before:.3f}, after training {after:.3f}",
-            next_step="lower or raise train.lr, or train for more epochs",
-        )
-    found.append(
-        {"guard": "loss went down", "passed": True, "detail": f"{before:.3f} to {after:.3f}"}
-    )
-    return tuple(found)
-
-
-def _adapter_gap(base: BaseModel, module: Any, row: Encoded) -> float:
-    import torch
-
-    module.eval()
-    ids, mask = pad([row.ids], base.pad_id, base.device)
-    with torch.no_grad(), autocast(base):
-        on = logits_at(base, ids, mask, mask)
-        with module.disable_adapter():
-            off = logits_at(base, ids, mask, mask)
-    return float((on - off).abs().max())
+    return (*moves, loss_fell(before, float(total) / count))
