@@ -1,7 +1,8 @@
 """Run studies: the run folder, resume, events."""
 
-from datadose.running._design import Cell, Design, check_overlap, gather, lay_out
+from datadose.running._design import Cell, Design, check_overlap, lay_out
 from datadose.running._folder import RunFolder
+from datadose.running._gather import Material, answer_lengths, choose_probes, gather, mixer
 from datadose.running._plan import Estimate, plan_study
 from datadose.running._results import build_report, write_results
 from datadose.running._run import plan_arms, rebuild, run_study
@@ -11,12 +12,16 @@ __all__ = [
     "Cell",
     "Design",
     "Estimate",
+    "Material",
     "RunFolder",
+    "answer_lengths",
     "build_report",
     "check_overlap",
+    "choose_probes",
     "gather",
     "lay_out",
     "load_study",
+    "mixer",
     "plan_arms",
     "plan_study",
     "rebuild",

@@ -11,7 +11,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from datadose._core import InputError, Issue
-from datadose.schema import Study
+from datadose.domains import PACKS
+from datadose.schema import Asked, Primary, Recipe, Source, Study
 
 
 def load_study(path: Path) -> Study:
@@ -39,7 +40,7 @@ def load_study(path: Path) -> Study:
     if not isinstance(tree, dict):
         raise InputError("is not a study: no keys", where=str(path), next_step="datadose init")
     try:
-        return Study.model_validate(_plain(tree))
+        study = Study.model_validate(_plain(tree))
     except ValidationError as error:
         raise InputError(
             "the study file can't be used",
@@ -47,6 +48,25 @@ def load_study(path: Path) -> Study:
             issues=[_issue(path, tree, e) for e in error.errors()],
             next_step="mend these keys; `datadose init` writes a study that works",
         ) from error
+    return study.model_copy(
+        update={"rows": tuple(_rooted(source, path.parent) for source in study.rows)}
+    )
+
+
+def _rooted(source: Source, folder: Path) -> Source:
+    """The source with its file names made absolute; they are given from the study file's folder.
+
+    `probes` may name packs, which stay as they are.
+    """
+    found: dict[str, Any] = {}
+    for key in ("data", "pool", "right", "wrong", "add"):
+        name = getattr(source, key)
+        if name is not None and not name.startswith("hf:"):
+            found[key] = str((folder / Path(name).expanduser()).absolute())
+    found["probes"] = tuple(
+        p if p in PACKS else str((folder / Path(p).expanduser()).absolute()) for p in source.probes
+    )
+    return source.model_copy(update=found)
 
 
 def _fill(text: str, path: Path) -> str:
@@ -90,6 +110,7 @@ def _issue(path: Path, tree: Any, error: Any) -> Issue:
     name = ".".join(map(str, error["loc"])) or "study"
     what = error["msg"].removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(str(error["loc"][-1]), Study.model_fields, n=1)
+        fields = [f for kind in (Study, Source, Recipe, Asked, Primary) for f in kind.model_fields]
+        near = difflib.get_close_matches(str(error["loc"][-1]), fields, n=1)
         what = "unknown key" + (f", did you mean '{near[0]}'?" if near else "")
     return Issue(f"{path}:{line}: {name}", what, repr(error.get("input"))[:80])
