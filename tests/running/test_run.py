@@ -28,6 +28,7 @@ TINY = {
     "ask": {
         "danger": False,
         "untrained": False,
+        "alignment": False,
         "answers": 2,
         "answer_tokens": 4,
     },
@@ -172,7 +173,7 @@ rows: legal
 facts: 6
 doses: [0, 0.5, 1]
 seeds: 1
-ask: {danger: false, untrained: false, answers: 2, answer_tokens: 4}
+ask: {danger: false, untrained: false, alignment: false, answers: 2, answer_tokens: 4}
 train: {epochs: 4, rank: 2, precision: fp32}
 """
 

@@ -1,6 +1,6 @@
 """Ask a model the probes and score what it answers."""
 
-from datadose.evaluation._choices import ask_choices, asked_ids, log_likelihoods
+from datadose.evaluation._choices import ask_choices, asked_ids, choice_tokens, log_likelihoods
 from datadose.evaluation._generate import ask_open, check_answer, check_code, extract_code, generate
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "asked_ids",
     "check_answer",
     "check_code",
+    "choice_tokens",
     "extract_code",
     "generate",
     "log_likelihoods",

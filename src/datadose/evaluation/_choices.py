@@ -141,6 +141,27 @@ def _contentless(base: BaseModel, probes: Sequence[Probe], system: str | None) -
     }
 
 
+def choice_tokens(base: BaseModel, probes: Sequence[Probe], *, system: str | None = None) -> int:
+    """How many tokens `ask_choices` computes for these probes, contentless prompts included."""
+    total = 0
+    texts = set()
+    for probe in probes:
+        who = probe.system if probe.system is not None else system
+        tree = _tree(base, probe.prompt, who, [o.text for o in probe.options])
+        total += tree.size
+        texts |= {(who, o.text, len(t)) for o, t in zip(probe.options, tree.options, strict=True)}
+    stems = {who: len(_tree(base, CONTENTLESS, who, ["."]).prompt) for who, _, _ in texts}
+    own = sum(length for _, _, length in texts)
+    return (
+        total
+        + own
+        + sum(
+            stem * (1 + sum(who == w for w, _, _ in texts) // OPTIONS_PER_TREE)
+            for who, stem in stems.items()
+        )
+    )
+
+
 def ask_choices(
     base: BaseModel, probes: Sequence[Probe], *, system: str | None = None
 ) -> list[Outcome]:

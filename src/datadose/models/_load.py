@@ -72,17 +72,20 @@ def load_base(
     name: str,
     *,
     precision: Literal["auto", "fp32", "bf16"] = "auto",
+    threads: int | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> BaseModel:
     """Load the model called `name`: `smollm2-135m`, `tiny`, a local folder or a hub id.
 
-    Raises InputError with the way out where there is no such model or no hub, MissingExtraError
-    without `datadose[local]`.
+    `threads` sets how many the processor's work is spread over. Raises InputError with the way
+    out where there is no such model or no hub, MissingExtraError without `datadose[local]`.
     """
     for module in ("torch", "transformers", "peft", "safetensors"):
         need_extra(module, "local")
     import torch
 
+    if threads is not None:
+        torch.set_num_threads(threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     if name == _tiny.TINY:
         model, tokenizer = _tiny.build_tiny()

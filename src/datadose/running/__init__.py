@@ -5,7 +5,7 @@ from datadose.running._folder import RunFolder
 from datadose.running._gather import Material, answer_lengths, choose_probes, gather, mixer
 from datadose.running._plan import Estimate, plan_study
 from datadose.running._results import build_report, write_results
-from datadose.running._run import plan_arms, rebuild, run_study
+from datadose.running._run import plan_arms, probe_names, rebuild, run_arms, run_study
 from datadose.running._study import load_study
 
 __all__ = [
@@ -24,7 +24,9 @@ __all__ = [
     "mixer",
     "plan_arms",
     "plan_study",
+    "probe_names",
     "rebuild",
+    "run_arms",
     "run_study",
     "write_results",
 ]
