@@ -1,6 +1,7 @@
 """Dose-response: fits, thresholds, statuses. Knows nothing of language models."""
 
 from datadose.curves._analyse import analyse
+from datadose.curves._difference import Difference, difference
 from datadose.curves._fits import crossing, isotonic, null_fact, null_plurality
 from datadose.curves._public import read_table, thresholds
 from datadose.curves._types import Analysis, Curve, Point, Spec, Status, Threshold
@@ -9,6 +10,7 @@ from datadose.curves._words import as_record, sentence
 __all__ = [
     "Analysis",
     "Curve",
+    "Difference",
     "Point",
     "Spec",
     "Status",
@@ -16,6 +18,7 @@ __all__ = [
     "analyse",
     "as_record",
     "crossing",
+    "difference",
     "isotonic",
     "null_fact",
     "null_plurality",

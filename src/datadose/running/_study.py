@@ -45,7 +45,7 @@ def load_study(path: Path) -> Study:
         raise InputError(
             "the study file can't be used",
             where=str(path),
-            issues=[_issue(path, tree, e) for e in error.errors()],
+            issues=[_issue(path, tree, e) for e in _deepest(error.errors())],
             next_step="mend these keys; `datadose init` writes a study that works",
         ) from error
     return study.model_copy(
@@ -95,6 +95,16 @@ def _plain(node: Any) -> Any:
         if isinstance(node, kind):
             return kind(node)
     return node
+
+
+def _deepest(errors: list[Any]) -> list[Any]:
+    """The errors less those of a list that only says that an entry of it is wrong."""
+    places = [e["loc"] for e in errors]
+    return [
+        e
+        for e in errors
+        if not any(len(p) > len(e["loc"]) and p[: len(e["loc"])] == e["loc"] for p in places)
+    ]
 
 
 def _issue(path: Path, tree: Any, error: Any) -> Issue:
