@@ -45,6 +45,10 @@ class BaseModel:
         pad = self.tokenizer.pad_token_id
         return int(pad if pad is not None else self.tokenizer.eos_token_id)
 
+    def count_tokens(self, text: str) -> int:
+        """Number of tokens of a text by itself, without special ones."""
+        return len(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+
     def environment(self) -> dict[str, Any]:
         """What must not change between the parts of one run: resume refuses if it does."""
         import torch

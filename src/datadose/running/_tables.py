@@ -47,12 +47,6 @@ def collect(
     return found
 
 
-def _own_share(cell: Cell | None, probe: Probe) -> float | None:
-    if cell is None or probe.fact is None:
-        return None
-    return cell.training.own_fact_share.get(probe.fact)
-
-
 def _lines(answered: Answered, probes: dict[str, Probe]) -> Iterator[dict[str, Any]]:
     cell = answered.cell
     shares = {} if cell is None else cell.training.own_fact_share
@@ -95,10 +89,22 @@ def response_table(design: Design, answers: Sequence[Answered]) -> pl.DataFrame:
     )
 
 
-def checkpoint_rates(
+@dataclass(frozen=True)
+class Checkpoint:
+    """Answers to the primary probes after a share (0 to 1) of an arm's steps.
+
+    answers: question, cluster, and whether it counts as `good` in the response table.
+    """
+
+    cell: Cell
+    share: float
+    answers: tuple[tuple[str, str, bool], ...]
+
+
+def checkpoints(
     run: RunFolder, design: Design, base: BaseModel, names: dict[str, str]
-) -> list[tuple[Cell, float, list[tuple[str, str, bool]]]]:
-    """For every cell and checkpoint before the last: (question, cluster, right) per probe."""
+) -> list[Checkpoint]:
+    """Every checkpoint before the last, of every cell of a series."""
     found = []
     for cell in design.cells:
         if cell.control:
@@ -108,6 +114,12 @@ def checkpoint_rates(
         for share in arm.recipe.checkpoints[:-1]:
             name = f"{names[cell.series.pool]}-{checkpoint_name(share)}.jsonl"
             answers = answers_of(run.arm(arm.id) / "answers" / name)
-            rows = [(o.probe, probes[o.probe].cluster, o.kind == "right") for o in answers]
-            found.append((cell, share, rows))
+            lines = _lines(Answered(cell.series.pool, cell, arm.id, tuple(answers)), probes)
+            found.append(
+                Checkpoint(
+                    cell,
+                    share,
+                    tuple((x["question"], x["cluster"], bool(x["good"])) for x in lines),
+                )
+            )
     return found
