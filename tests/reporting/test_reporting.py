@@ -22,10 +22,12 @@ from hypothesis import strategies as st
 
 from datadose.curves import as_record
 from datadose.reporting import (
+    Answer,
     DoseRow,
     LengthRow,
     OutcomeRow,
     Report,
+    SameQuestion,
     SeriesReport,
     SourceRow,
     headline,
@@ -35,6 +37,7 @@ from datadose.reporting import (
     write_report,
 )
 from datadose.reporting._tables import number, printable
+from datadose.reporting._views import _asked
 
 
 class Tables(HTMLParser):
@@ -414,6 +417,18 @@ def test_spread_is_said_of_probes_whose_own_fact_was_right_or_untrained(folder: 
         "20 of 40, 0.500 (0.450 to 0.550)",
         "12 of 40, 0.300 (0.250 to 0.350)",
     ]
+
+
+def test_denominators_of_base_and_arms_are_told_apart() -> None:
+    assert _asked(144, [144, 144]) == " of 144"
+    assert _asked(12, [24, 24]) == " of 24; base of 12"
+    assert _asked(None, [1200, 24]) == " of 24 to 1,200"
+
+
+def test_an_empty_answer_is_said_to_be_empty(tmp_path: Path) -> None:
+    silent = SameQuestion("q?", "f", (Answer("dose 0", " \n", "incoherent"),))
+    made = Report("t", "n", {}, (series("a", "count"),), same_question=(silent,))
+    assert "(empty answer)" in write_report(made, tmp_path).read_text("utf-8")
 
 
 def test_base_rate_of_a_contrast_is_that_of_its_own_series(folder: Path) -> None:

@@ -145,7 +145,7 @@ def draw_lines(axes: Axes, analysis: Analysis, nulls: Sequence[Curve]) -> None:
             axes.fill_between(curve.dose, curve.lower, curve.upper, color=color, alpha=0.18, lw=0)
     for i, curve in enumerate(c for c in nulls if not c.failure and c.dose):
         line = NULL_LINES[i % len(NULL_LINES)]
-        label = f"null: {printable(curve.name)}"
+        label = f"null: {printable(curve.name.removeprefix('null: '))}"
         axes.plot(curve.dose, curve.rate, color=GREY, ls=line, lw=1.3, label=label)
     if analysis.base is not None:
         axes.axhline(analysis.base.rate, color="black", ls=":", lw=1.2, label="base model")

@@ -194,7 +194,7 @@ def doses_view(series: SeriesReport, doses: Table, points: Table) -> View:
     for r in records(points.pick("series", series.label)):
         measured[_key(r["dose"]), str(r["response"])] = r
     asked = {
-        label: [p.asked for p in (*a.points, *([a.base] if a.base else []))]
+        label: _asked(a.base.asked if a.base else None, [p.asked for p in a.points])
         for label, a in series.analyses
     }
     names = (
@@ -223,7 +223,7 @@ def doses_view(series: SeriesReport, doses: Table, points: Table) -> View:
     heads = (
         *(("dose", "dose"), ("% correct", "dose"), ("wrong rows", "count"), ("rows", "count")),
         *(("answer-token dose", "rate"), ("own-fact share", "rate"), ("seeds", "count")),
-        *((f"{label}, of {_between(counts)}", "rate") for label, counts in asked.items()),
+        *((f"{label}{counts}", "rate") for label, counts in asked.items()),
     )
     return View("doses", "Doses as trained, and the rates measured at them", heads, tuple(rows))
 
@@ -232,10 +232,12 @@ def _order(dose: Cell) -> float:
     return dose if isinstance(dose, (int, float)) else -1.0
 
 
-def _between(counts: Iterable[int]) -> str:
-    """How many were asked; both ends where that differs."""
-    ends = sorted(set(counts))
-    return " to ".join(f"{n:,d}" for n in dict.fromkeys(ends[:1] + ends[-1:]))
+def _asked(base: int | None, arms: Iterable[int]) -> str:
+    """How many probes were asked, over all seeds: ` of 144`, ` of 120 to 144; base of 48`."""
+    ends = sorted(set(arms))
+    counts = " to ".join(f"{n:,d}" for n in dict.fromkeys(ends[:1] + ends[-1:]))
+    said = f" of {counts}" if counts else ""
+    return said if base is None or ends == [base] else f"{said}; base of {base:,d}"
 
 
 def _key(dose: Cell) -> str:
@@ -250,8 +252,9 @@ def contrasts_view(groups: Contrasts) -> View:
         found: Iterable[Any] = (
             span(c.rate, c.lower, c.upper) if c else cell(None, "rate") for c in cells
         )
-        asked = Part(f" of {_between(c.asked for c in group.values())}", "quiet")
-        rows.append((Shown((Part(name), asked)), *found))
+        base = group["base"].asked if "base" in group else None
+        asked = _asked(base, [c.asked for what, c in group.items() if what != "base"])
+        rows.append((Shown((Part(name), Part(asked, "quiet"))), *found))
     heads = (("response", "text"), *((kind, "rate") for kind in KINDS))
     return View("contrasts", "Rates of asked, with limits", heads, tuple(rows), cards=True)
 
