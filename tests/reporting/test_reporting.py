@@ -425,6 +425,17 @@ def test_denominators_of_base_and_arms_are_told_apart() -> None:
     assert _asked(None, [1200, 24]) == " of 24 to 1,200"
 
 
+def test_outcomes_of_control_arms_are_shown(tmp_path: Path) -> None:
+    counts = (5, 1, 2, None, None, 0, 0, 8)
+    arms = tuple(
+        OutcomeRow("x", 1.0, 0, "domain", "reworded", "choice", *counts, series=label)
+        for label in ("a", "a/placebo")
+    )
+    write_report(Report("t", "n", {}, (series("a", "count"),), outcomes=arms), tmp_path)
+    shown = [row for row in parsed(tmp_path).rows["outcomes_by_dose"] if row]
+    assert [row[0] for row in shown] == ["1", "a/placebo"]
+
+
 def test_an_empty_answer_is_said_to_be_empty(tmp_path: Path) -> None:
     silent = SameQuestion("q?", "f", (Answer("dose 0", " \n", "incoherent"),))
     made = Report("t", "n", {}, (series("a", "count"),), same_question=(silent,))

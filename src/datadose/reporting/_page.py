@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -122,6 +122,12 @@ def _statuses(report: Report, overview: Table) -> str:
     return f"{len(report.series)} series: " + ", ".join(f"{n} {s}" for s, n in found.items())
 
 
+def _elsewhere(report: Report, outcomes: Table) -> Table:
+    """Outcomes of the base model and of control arms, which stand in no series of the report."""
+    labels = {s.label for s in report.series}
+    return replace(outcomes, rows=tuple(row for row in outcomes.rows if row[0] not in labels))
+
+
 def _render(report: Report, content: dict[str, Table], plots: list[Drawn]) -> str:
     from markupsafe import Markup
 
@@ -142,7 +148,7 @@ def _render(report: Report, content: dict[str, Table], plots: list[Drawn]) -> st
             # the SVG is matplotlib's own and has its text escaped
             figures=[{"plot": plot, "svg": Markup(plot.svg)} for plot in plots],
             sources=views.plain_view(content["sources"]),
-            outcomes=views.plain_view(content["outcomes_by_dose"].pick("series", None)),
+            outcomes=views.plain_view(_elsewhere(report, content["outcomes_by_dose"])),
             guard_counts=views.guards_view(report),
             guards=views.plain_view(content["guards"]),
             failed=views.plain_view(content["guards"].pick("passed", False)),
