@@ -8,6 +8,7 @@ import json
 import os
 import secrets
 import shutil
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -21,16 +22,18 @@ STALE = 60.0
 
 
 class RunFolder:
-    """Paths and rules of `runs/<study>/`."""
+    """Paths and rules of `runs/<study>/`.
+
+    It is made by its first write, so that a study that is refused leaves nothing behind. Raises
+    InputError where it can't be written.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._claims: dict[str, _Claim] = {}
+        place = next(p for p in (path, *path.absolute().parents) if p.exists())
         try:
-            (path / "arms").mkdir(parents=True, exist_ok=True)
-            probe = path / f".writable-{os.getpid()}"
-            probe.touch()
-            probe.unlink()
+            os.rmdir(tempfile.mkdtemp(dir=place, prefix=".", suffix=".tmp"))
         except OSError as error:
             raise InputError(
                 f"the run folder can't be written: {error.strerror}",
@@ -50,6 +53,7 @@ class RunFolder:
     def event(self, event: dict[str, Any]) -> None:
         """Append one line to events.jsonl."""
         line = json.dumps({"time": round(time.time(), 3), **event}, ensure_ascii=False)
+        self.path.mkdir(parents=True, exist_ok=True)
         with (self.path / "events.jsonl").open("a", encoding="utf-8") as file:
             file.write(line + "\n")
 

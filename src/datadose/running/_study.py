@@ -27,16 +27,30 @@ def load_study(path: Path) -> Study:
         text = path.read_text("utf-8-sig")
     except FileNotFoundError:
         raise InputError("no such study file", where=str(path), next_step="datadose init") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"can't be read: {error}", where=str(path)) from error
+    except OSError as error:
+        raise InputError(
+            f"can't be read: {error.strerror}", where=str(path), next_step="name a study file"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"is not UTF-8 text: byte 0x{error.object[error.start]:02x}",
+            where=str(path),
+            next_step="save the file as UTF-8; `datadose init` writes a study that works",
+        ) from error
     try:
         tree = YAML(typ="rt").load(_fill(text, path))
     except MarkedYAMLError as error:
         mark = error.problem_mark
         line = f":{mark.line + 1}" if mark else ""
-        raise InputError(f"broken YAML: {error.problem}", where=f"{path}{line}") from error
+        raise InputError(
+            f"broken YAML: {error.problem}", where=f"{path}{line}", next_step="mend this line"
+        ) from error
     except YAMLError as error:
-        raise InputError(f"broken YAML: {error}", where=str(path)) from error
+        raise InputError(
+            f"is not a study, and not YAML: {str(error).splitlines()[0]}",
+            where=str(path),
+            next_step="datadose init",
+        ) from error
     if not isinstance(tree, dict):
         raise InputError("is not a study: no keys", where=str(path), next_step="datadose init")
     try:
