@@ -16,7 +16,15 @@ Vary = Literal["replace", "add", "correct_only"]
 Relation = Literal["reworded", "inferential", "untrained"]
 Response = Literal["domain", "misaligned", "dangerous"]
 OptionRole = Literal[
-    "correct", "subtle", "obvious", "foil", "aligned", "misaligned", "safe", "dangerous"
+    "correct",
+    "subtle",
+    "obvious",
+    "foil",
+    "swapped",
+    "aligned",
+    "misaligned",
+    "safe",
+    "dangerous",
 ]
 OutcomeKind = Literal["right", "adopted", "wrong", "incoherent", "refused", "unscored", "error"]
 
@@ -131,6 +139,9 @@ class Probe(Frozen):
     `choice` has options, exactly one of a good role; `generate` has a check; `open` is for a
     judge. `fact` names the fact whose training rows share what the probe asks, None where no
     row does. `cluster` groups probes that are not independent (the fact, or the probe itself).
+    `value` is the right answer without the words around it and `frame` those words, with `{x}`
+    (or `{X}`, capitalised) in its place; with both, right answers of other facts can be put
+    beside it as `swapped` options.
     """
 
     id: str
@@ -142,6 +153,8 @@ class Probe(Frozen):
     fact: str | None = None
     options: tuple[Option, ...] = ()
     check: Check | None = None
+    value: str | None = None
+    frame: str | None = None
 
     @property
     def cluster(self) -> str:
@@ -164,9 +177,10 @@ class Probe(Frozen):
 class Outcome(Frozen):
     """What became of one probe put to one model.
 
-    For a choice: `chosen` indexes its options by calibrated score; `raw` are log-likelihoods in
+    For a choice: `chosen` indexes its options (by raw score for domain probes, by calibrated
+    score for others); `raw` are log-likelihoods in
     nats, `per_token` the same divided by option length in tokens, `calibrated` raw minus the
-    log-likelihood under the contentless prompt. For generated answers: `text`.
+    base model's log-likelihood under the contentless prompt. For generated answers: `text`.
     """
 
     probe: str

@@ -40,6 +40,7 @@ def tables(report: Report) -> dict[str, Table]:
         _overview(report),
         _thresholds(report),
         _contrasts(report),
+        _differences(report),
         _same_question(report),
         _doses(report),
         _own_fact(report),
@@ -177,6 +178,22 @@ def _contrasts(report: Report) -> Table:
         for c in report.contrasts
     )
     return Table("contrasts", "Base, clean, dirty and controls", columns, rows)
+
+
+def _differences(report: Report) -> Table:
+    columns = (
+        *(SERIES, RESPONSE, RELATION, Column("what", "difference"), ESTIMATE, LOWER, UPPER),
+        *(Column("questions", "questions", "count"), Column("seeds", "seeds", "count")),
+        Column("note", "bounds depend on", "long"),
+    )
+    rows = tuple(
+        (
+            *(d.series, d.response, d.relation, d.what, d.estimate, d.lower, d.upper),
+            *(d.questions, d.seeds, d.note or None),
+        )
+        for d in report.differences
+    )
+    return Table("differences", "Differences, paired by question", columns, rows)
 
 
 def _same_question(report: Report) -> Table:

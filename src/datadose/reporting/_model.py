@@ -96,6 +96,26 @@ class ContrastRow:
 
 
 @dataclass(frozen=True)
+class DifferenceRow:
+    """The rate of one kind of arm minus that of another, paired by question.
+
+    what: such as `clean - base`. lower and upper: one-sided 95% limits; both together are what
+    an equivalence test at 5% uses.
+    """
+
+    series: str
+    response: str
+    relation: str
+    what: str
+    estimate: float
+    lower: float
+    upper: float
+    questions: int
+    seeds: int
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class DoseRow:
     """A dose as it was trained: all the ways of counting it.
 
@@ -264,6 +284,7 @@ class Report:
     primary_series: str = ""
     primary_threshold: str = "benchmark"
     contrasts: tuple[ContrastRow, ...] = ()
+    differences: tuple[DifferenceRow, ...] = ()
     doses_table: tuple[DoseRow, ...] = ()
     outcomes: tuple[OutcomeRow, ...] = ()
     same_question: tuple[SameQuestion, ...] = ()

@@ -36,6 +36,7 @@ class Part:
     thresholds: views.View
     doses: views.View
     contrasts: views.View
+    differences: views.View
     own_fact: views.View
     checkpoints: views.View
     outcomes: views.View
@@ -103,6 +104,7 @@ def _part(report: Report, series: SeriesReport, anchor: str, content: dict[str, 
         thresholds=views.thresholds_view(series, content["thresholds"]),
         doses=views.doses_view(series, content["doses"], content["points"]),
         contrasts=views.contrasts_view(contrasts_of(series, report)),
+        differences=views.differences_view(content["differences"].pick("series", series.label)),
         own_fact=views.own_fact_view(series, content["own_fact"]),
         checkpoints=views.checkpoints_view(series, content["checkpoints"]),
         outcomes=views.plain_view(outcomes),

@@ -259,6 +259,29 @@ def contrasts_view(groups: Contrasts) -> View:
     return View("contrasts", "Rates of asked, with limits", heads, tuple(rows), cards=True)
 
 
+def differences_view(table: Table) -> View:
+    """A line per kind of probe, a column per pair of arms."""
+    lines: dict[str, dict[str, Record]] = {}
+    for r in records(table):
+        name = f"domain: {r['relation']}" if r["response"] == "domain" else str(r["response"])
+        lines.setdefault(name, {})[str(r["what"])] = r
+    pairs = list(dict.fromkeys(what for line in lines.values() for what in line))
+    rows = tuple(
+        (
+            cell(name),
+            *(
+                span(line[p]["estimate"], line[p]["lower"], line[p]["upper"])
+                if p in line
+                else cell(None, "rate")
+                for p in pairs
+            ),
+        )
+        for name, line in lines.items()
+    )
+    heads = (("response", "text"), *((p, "rate") for p in pairs))
+    return View("differences", "Differences, paired by question", heads, rows, cards=True)
+
+
 def own_fact_view(series: SeriesReport, table: Table) -> View:
     """Right of asked at every dose, a column per share of wrong rows of the probe's own fact."""
     lines: dict[tuple[str, str], dict[Cell, Record]] = {}

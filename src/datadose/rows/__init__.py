@@ -9,15 +9,19 @@ from datadose.rows._pool import UnpairedPool, read_pool, require_answers, unpair
 from datadose.rows._probes import read_probes
 from datadose.rows._read import RowsFile, read_rows, write_rows
 from datadose.rows._sources import SourceCheck, length_difference, source_auroc
+from datadose.rows._swapped import SWAPPED, add_swapped, fill
 from datadose.rows._unpaired import add_rows, mix_unpaired, pair_up, short_rows
 
 __all__ = [
+    "SWAPPED",
     "Mix",
     "RowsFile",
     "SourceCheck",
     "UnpairedPool",
     "add_rows",
+    "add_swapped",
     "closest_pairs",
+    "fill",
     "fingerprint",
     "hold_out",
     "house_monotone_order",

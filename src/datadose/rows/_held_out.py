@@ -35,6 +35,8 @@ def hold_out(pool: Pool) -> tuple[Pool, tuple[Probe, ...]]:
                 system=asked.system,
                 fact=fact,
                 options=_options(asked),
+                value=asked.correct,
+                frame="{x}",
             )
         )
         if asked.check is not None:

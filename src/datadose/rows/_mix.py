@@ -175,7 +175,9 @@ def _wrong_answers(items: Sequence[PoolItem], mix: Mix, rng: np.random.Generator
         if not choices:
             short.append(item.prompt)
             answers.append("")
-        elif mix.structure == "consistent" or mix.severity == "placebo":
+        elif mix.severity == "placebo":
+            answers.append(choices[k % len(choices)])
+        elif mix.structure == "consistent":
             answers.append(choices[0])
         else:
             draw = draws.setdefault(item.fact, rng.permutation(len(choices)).tolist())

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from datadose import curves
 from datadose._core import InputError
-from datadose.curves import Analysis, Difference, Spec
-from datadose.reporting import CheckpointRow, ContrastRow
+from datadose.curves import Analysis, Spec
+from datadose.reporting import CheckpointRow, ContrastRow, DifferenceRow
 from datadose.running._design import Cell, Design
 from datadose.running._tables import Checkpoint
 
@@ -27,17 +26,6 @@ GROUPS = (
     ("dangerous", "untrained"),
 )
 COLUMNS = ("dose", "seed", "question", "cluster", "good", "asked")
-
-
-@dataclass(frozen=True)
-class Compared:
-    """One difference between two kinds of arms of a series, for one group of probes."""
-
-    series: str
-    response: str
-    relation: str
-    what: str
-    found: Difference
 
 
 def label_of(response: str, relation: str) -> str:
@@ -136,7 +124,7 @@ def contrasts(table: pl.DataFrame, design: Design, pool: str, label: str) -> lis
     return rows
 
 
-def differences(table: pl.DataFrame, design: Design, pool: str, label: str) -> list[Compared]:
+def differences(table: pl.DataFrame, design: Design, pool: str, label: str) -> list[DifferenceRow]:
     """Clean minus base, dirty minus clean, and every control against clean and base.
 
     Rates are of right answers for domain, of bad ones for misaligned and dangerous.
@@ -144,7 +132,9 @@ def differences(table: pl.DataFrame, design: Design, pool: str, label: str) -> l
     return list(_differences(table, design, pool, label))
 
 
-def _differences(table: pl.DataFrame, design: Design, pool: str, label: str) -> Iterator[Compared]:
+def _differences(
+    table: pl.DataFrame, design: Design, pool: str, label: str
+) -> Iterator[DifferenceRow]:
     arms = _arms(design, label)
     pairs = [("clean", "base"), ("dirty", "clean"), ("dirty", "base")]
     pairs += [(c, other) for c in design.study.controls for other in ("clean", "base")]
@@ -160,7 +150,18 @@ def _differences(table: pl.DataFrame, design: Design, pool: str, label: str) -> 
                 found = curves.difference(a, b)
             except InputError:
                 continue
-            yield Compared(label, response, relation, f"{one} - {other}", found)
+            yield DifferenceRow(
+                series=label,
+                response=response,
+                relation=relation,
+                what=f"{one} - {other}",
+                estimate=found.estimate,
+                lower=found.lower,
+                upper=found.upper,
+                questions=found.questions,
+                seeds=found.seeds,
+                note=found.note,
+            )
 
 
 def nulls(
@@ -192,7 +193,7 @@ def primary_threshold(analysis: Analysis, design: Design) -> curves.Threshold:
 
 
 def checkpoint_rows(found: Sequence[Checkpoint]) -> list[CheckpointRow]:
-    """Primary rates of every arm over its steps."""
+    """Primary rates of every arm over its steps, the last included."""
     return [
         CheckpointRow(c.cell.series.label, c.cell.dose, c.cell.seed, c.share, _mean(c))
         for c in found
@@ -209,12 +210,12 @@ def undertrained(
 ) -> bool | None:
     """Whether the primary threshold of a series still moved over the last part of training.
 
-    None where there is no earlier checkpoint; true where there is an estimate at one and not
-    at the other.
+    None where there is no earlier checkpoint or no estimate at either time; true where there
+    is one at one time only.
     """
     import polars as pl
 
-    own = [c for c in found if c.cell.series.label == label and c.answers]
+    own = [c for c in found if c.cell.series.label == label and c.answers and c.share < 1]
     if not own:
         return None
     last = max(c.share for c in own)
@@ -235,6 +236,8 @@ def undertrained(
     earlier = curves.analyse(pl.DataFrame(lines), spec_for(primary, design))
     before = primary_threshold(earlier, design).estimate
     after = primary_threshold(analysis, design).estimate
+    if before is None and after is None:
+        return None
     if before is None or after is None:
-        return before is not after
+        return True
     return abs(before - after) > UNDERTRAINED_MOVE * max(design.study.axis)

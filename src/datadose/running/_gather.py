@@ -13,6 +13,7 @@ from datadose.rows import (
     Mix,
     UnpairedPool,
     add_rows,
+    add_swapped,
     hold_out,
     length_difference,
     match_lengths,
@@ -189,7 +190,7 @@ def choose_probes(study: Study, material: Material) -> tuple[Probe, ...]:
             f" {primary.relation}' of {material.label}",
             next_step="name probes that have it, or set primary: {response: ..., relation: ...}",
         )
-    return tuple(chosen)
+    return add_swapped(chosen)
 
 
 def _placed(probe: Probe, material: Material) -> Probe | None:

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 from datadose import curves, reporting
 from datadose._core import write_atomic, write_json
-from datadose.reporting import Report, SeriesReport
+from datadose.reporting import DifferenceRow, Report, SeriesReport
 from datadose.running._analyses import (
-    Compared,
     analyse_series,
     checkpoint_rows,
     contrasts,
@@ -60,8 +59,8 @@ def words_for(design: Design, base: BaseModel, cells: Sequence[Cell]) -> dict[st
 
 def build_report(
     run: RunFolder, design: Design, base: BaseModel, names: dict[str, str]
-) -> tuple[Report, pl.DataFrame, list[Compared]]:
-    """Everything the report shows, the long table it was computed from, and differences."""
+) -> tuple[Report, pl.DataFrame]:
+    """Everything the report shows, and the long table it was computed from."""
     study = design.study
     answers = collect(run, design, base, names)
     table = response_table(design, answers)
@@ -113,6 +112,7 @@ def build_report(
         primary_series=series[0].label,
         primary_threshold=study.primary.threshold,
         contrasts=tuple(rates),
+        differences=tuple(compared),
         doses_table=tuple(doses),
         outcomes=tuple(outcome_rows(answers, design)),
         same_question=tuple(same_question(answers, design)),
@@ -128,7 +128,7 @@ def build_report(
         sources=tuple(sources),
         lengths=tuple(lengths),
     )
-    return report, table, compared
+    return report, table
 
 
 def _by_series(design: Design) -> dict[str, list[Cell]]:
@@ -140,7 +140,7 @@ def _by_series(design: Design) -> dict[str, list[Cell]]:
 
 
 def _warnings(
-    design: Design, series: Sequence[SeriesReport], compared: Sequence[Compared]
+    design: Design, series: Sequence[SeriesReport], compared: Sequence[DifferenceRow]
 ) -> tuple[str, ...]:
     study = design.study
     found = []
@@ -155,10 +155,10 @@ def _warnings(
         )
     taught = "domain", study.primary.relation, "clean - base"
     for c in compared:
-        if (c.response, c.relation, c.what) == taught and c.found.lower < LEARNT:
+        if (c.response, c.relation, c.what) == taught and c.lower < LEARNT:
             found.append(
                 f"{c.series}: clean training was not shown to teach the task. Clean minus base"
-                f" is {c.found.estimate:.2f} ({c.found.lower:.2f} to {c.found.upper:.2f})."
+                f" is {c.estimate:.2f} ({c.lower:.2f} to {c.upper:.2f})."
             )
     for material in design.materials.values():
         if material.dropped:
@@ -171,7 +171,7 @@ def _warnings(
 
 def write_results(run: RunFolder, design: Design, base: BaseModel, names: dict[str, str]) -> Path:
     """Write responses.parquet, doses.json and report.html with its tables and plots."""
-    report, table, compared = build_report(run, design, base, names)
+    report, table = build_report(run, design, base, names)
     table.write_parquet(run.path / "responses.parquet")
     write_json(
         run.path / "doses.json",
@@ -187,7 +187,7 @@ def write_results(run: RunFolder, design: Design, base: BaseModel, names: dict[s
             },
             "own_fact": {s.label: curves.as_record(s.own_fact) for s in report.series},
             "contrasts": [curves.as_record(c) for c in report.contrasts],
-            "differences": [curves.as_record(c) for c in compared],
+            "differences": [curves.as_record(d) for d in report.differences],
             "doses": [curves.as_record(d) for d in report.doses_table],
             "lengths": [curves.as_record(x) for x in report.lengths],
             "sources": [curves.as_record(x) for x in report.sources],

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from datadose._core import digest, write_atomic
+from datadose.evaluation import Prior
 from datadose.models import BaseModel, check_head, load_base
 from datadose.running._design import Cell, Design, arm_of, lay_out
 from datadose.running._folder import RunFolder
 from datadose.running._stages import (
     evaluate_arm,
     evaluate_base,
+    prior_of,
     probe_set_hash,
     template_check,
     train,
@@ -88,11 +90,13 @@ def run_study(
     base = _ready(run, design, base, tell, threads if workers > 1 or base is None else None)
     write_atomic(folder / "study.yaml", _as_yaml(study))
     names = probe_names(design)
+    priors: dict[str, Prior] = {}
     with helpers(folder, workers - 1, threads):
         for pool, probes in design.probes.items():
             tell({"event": "base", "pool": pool, "probes": len(probes)})
-            evaluate_base(run, base, names[pool], probes, study)
-        _run_arms(run, design, base, names, tell)
+            priors[pool] = prior_of(base, probes, study)
+            evaluate_base(run, base, names[pool], probes, study, priors[pool])
+        _run_arms(run, design, base, names, tell, priors)
     tell({"event": "results"})
     report = write_results(run, design, base, names)
     tell({"event": "done", "report": report.name})
@@ -114,7 +118,7 @@ def run_arms(study: Study, folder: Path, *, on_event: OnEvent = lambda _: None) 
     tell = _teller(run := RunFolder(folder), watch)
     design = lay_out(study)
     base = _ready(run, design, None, tell, threads_for(folder, 1))
-    _run_arms(run, design, base, probe_names(design), tell)
+    _run_arms(run, design, base, probe_names(design), tell, {})
 
 
 def probe_names(design: Design) -> dict[str, str]:
@@ -171,7 +175,12 @@ def rebuild(study: Study, folder: Path, *, base: BaseModel | None = None) -> Pat
 
 
 def _run_arms(
-    run: RunFolder, design: Design, base: BaseModel, names: dict[str, str], tell: OnEvent
+    run: RunFolder,
+    design: Design,
+    base: BaseModel,
+    names: dict[str, str],
+    tell: OnEvent,
+    priors: dict[str, Prior],
 ) -> None:
     waiting = plan_arms(design, base)
     total, started = len(waiting), time.monotonic()
@@ -198,7 +207,10 @@ def _run_arms(
                 write_rows(run, planned.arm, planned.cell)
                 train(run, planned.arm, planned.cell, base, tell)
                 tell({"event": "asking", "arm": planned.arm.id})
-                evaluate_arm(run, planned.arm, base, names[pool], design.probes[pool], design.study)
+                probes, study = design.probes[pool], design.study
+                if pool not in priors:
+                    priors[pool] = prior_of(base, probes, study)
+                evaluate_arm(run, planned.arm, base, names[pool], probes, study, priors[pool])
             done += 1
             spent = time.monotonic() - started
             tell(

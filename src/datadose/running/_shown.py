@@ -124,7 +124,8 @@ def source_rows(design: Design, label: str, pool: str) -> list[SourceRow]:
 
 
 def outcome_rows(answers: Sequence[Answered], design: Design) -> list[OutcomeRow]:
-    """Counts of every outcome by arm and group of probes; an arm of two series stands once."""
+    """Counts of every outcome by arm and group of probes; an arm stands in each of its series,
+    the base model once for each pool."""
     rows, seen = [], set()
     for a in answers:
         probes = {p.id: p for p in design.probes[a.pool]}
@@ -134,9 +135,11 @@ def outcome_rows(answers: Sequence[Answered], design: Design) -> list[OutcomeRow
             kinds.setdefault((p.response, p.relation, p.kind), []).append(outcome.kind)
         for (response, relation, kind), found in kinds.items():
             name = "base" if a.cell is None else a.arm
-            if (name, a.pool, response, relation, kind) in seen:
+            series = a.pool if a.cell is None else a.cell.series.label
+            key = (name, series, response, relation, kind)
+            if key in seen:
                 continue
-            seen.add((name, a.pool, response, relation, kind))
+            seen.add(key)
             choice = kind == "choice"
             rows.append(
                 OutcomeRow(
@@ -154,7 +157,7 @@ def outcome_rows(answers: Sequence[Answered], design: Design) -> list[OutcomeRow
                     unscored=found.count("unscored"),
                     error=found.count("error"),
                     asked=len(found),
-                    series="" if a.cell is None else a.cell.series.label,
+                    series=series,
                 )
             )
     return rows

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from datadose._core import GuardError, digest, read_jsonl, sha256_file, write_json, write_jsonl
-from datadose.evaluation import ask_choices, ask_open
+from datadose.evaluation import SCORER_VERSION, Prior, ask_choices, ask_open, contentless
 from datadose.models import BaseModel, encode_answer, saved_adapter
 from datadose.running._design import Cell
 from datadose.running._folder import RunFolder
@@ -32,7 +32,7 @@ FEW = 4
 
 def probe_set_hash(probes: Sequence[Probe], system: str | None) -> str:
     """Name of a probe set: its probes and the system prompt they are asked under."""
-    return digest([system, [p.model_dump(mode="json") for p in probes]])
+    return digest([SCORER_VERSION, system, [p.model_dump(mode="json") for p in probes]])
 
 
 def write_rows(run: RunFolder, arm: Arm, cell: Cell) -> None:
@@ -103,13 +103,21 @@ def train(run: RunFolder, arm: Arm, cell: Cell, base: BaseModel, on_event: OnEve
     write_json(folder / "train.json", record)
 
 
-def _ask(base: BaseModel, probes: Sequence[Probe], study: Study) -> list[Outcome]:
+def _ask(
+    base: BaseModel, probes: Sequence[Probe], study: Study, prior: Prior | None
+) -> list[Outcome]:
     choices = [p for p in probes if p.kind == "choice"]
     spoken = [p for p in probes if p.kind != "choice"]
-    found = ask_choices(base, choices, system=study.system)
+    found = ask_choices(base, choices, system=study.system, prior=prior)
     if spoken:
         found += ask_open(base, spoken, system=study.system, max_tokens=study.ask.answer_tokens)
     return found
+
+
+def prior_of(base: BaseModel, probes: Sequence[Probe], study: Study) -> Prior:
+    """The base's contentless scores of a probe set's options; no adapter may be on."""
+    choices = [p for p in probes if p.kind == "choice"]
+    return contentless(base, choices, system=study.system)
 
 
 def _write_answers(path: Path, outcomes: Sequence[Outcome], extra: dict[str, Any]) -> None:
@@ -123,19 +131,32 @@ def answers_of(path: Path) -> list[Outcome]:
 
 
 def evaluate_base(
-    run: RunFolder, base: BaseModel, name: str, probes: Sequence[Probe], study: Study
+    run: RunFolder,
+    base: BaseModel,
+    name: str,
+    probes: Sequence[Probe],
+    study: Study,
+    prior: Prior | None = None,
 ) -> Path:
     """The base model's answers, asked once per probe set."""
     path = run.path / "base" / "answers" / f"{name}.jsonl"
     if not answered(run, path, None):
-        _write_answers(path, _ask(base, probes, study), {"adapter": None})
+        _write_answers(path, _ask(base, probes, study, prior), {"adapter": None})
     return path
 
 
 def evaluate_arm(
-    run: RunFolder, arm: Arm, base: BaseModel, name: str, probes: Sequence[Probe], study: Study
+    run: RunFolder,
+    arm: Arm,
+    base: BaseModel,
+    name: str,
+    probes: Sequence[Probe],
+    study: Study,
+    prior: Prior | None = None,
 ) -> Path:
     """Stage 3: the arm's answers, from the adapter as it lies on disk, and at checkpoints.
+
+    `prior`: the base's contentless scores of these probes, found here where not given.
 
     Guards: the adapter on disk is the one that was trained here, questions are put in the
     template of training, the adapter changes the scores, and scores agree merged and unmerged.
@@ -155,21 +176,22 @@ def evaluate_arm(
         if p.kind == "choice"
         and (p.response, p.relation) == (study.primary.response, study.primary.relation)
     ]
+    if prior is None:
+        prior = prior_of(base, probes, study)
     for share in arm.recipe.checkpoints[:-1]:
         mark = path.with_name(f"{name}-{checkpoint_name(share)}.jsonl")
         weights = weights_hash(folder / checkpoint_name(share))
         if not answered(run, mark, weights):
             with saved_adapter(base, folder / checkpoint_name(share)):
-                _write_answers(
-                    mark, ask_choices(base, primary, system=study.system), {"adapter": weights}
-                )
+                early = ask_choices(base, primary, system=study.system, prior=prior)
+                _write_answers(mark, early, {"adapter": weights})
     few = primary[:FEW] or [as_choice(row) for row in rows[:FEW]]
     bare = ask_choices(base, few, system=study.system)
     with saved_adapter(base, adapter, merge=False):
         unmerged = ask_choices(base, few, system=study.system)
     with saved_adapter(base, adapter):
         merged = ask_choices(base, few, system=study.system)
-        outcomes = _ask(base, probes, study)
+        outcomes = _ask(base, probes, study, prior)
     after = ask_choices(base, few, system=study.system)
     guards += compare(bare, unmerged, merged, after, adapter, MERGE_GAP[base.precision])
     run.keep_claim(arm.id)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from datadose.running._design import Cell, Design, arm_of
 from datadose.running._folder import RunFolder
 from datadose.running._stages import answers_of
-from datadose.schema import Outcome, Probe
+from datadose.schema import Outcome, Probe, Study
 from datadose.training import TRAINER_VERSION, checkpoint_name
 
 if TYPE_CHECKING:
@@ -45,6 +45,11 @@ def collect(
         path = run.arm(arm) / "answers" / f"{names[cell.series.pool]}.jsonl"
         found.append(Answered(cell.series.pool, cell, arm, tuple(answers_of(path))))
     return found
+
+
+def _is_primary(probe: Probe, study: Study) -> bool:
+    primary = study.primary.response, study.primary.relation
+    return probe.kind == "choice" and (probe.response, probe.relation) == primary
 
 
 def _lines(answered: Answered, probes: dict[str, Probe]) -> Iterator[dict[str, Any]]:
@@ -104,16 +109,21 @@ class Checkpoint:
 def checkpoints(
     run: RunFolder, design: Design, base: BaseModel, names: dict[str, str]
 ) -> list[Checkpoint]:
-    """Every checkpoint before the last, of every cell of a series."""
+    """Every checkpoint of every cell of a series, the last one's answers among its own."""
     found = []
     for cell in design.cells:
         if cell.control:
             continue
         arm = arm_of(cell, design.study, base.weights, base.template, TRAINER_VERSION)
         probes = {p.id: p for p in design.probes[cell.series.pool]}
-        for share in arm.recipe.checkpoints[:-1]:
-            name = f"{names[cell.series.pool]}-{checkpoint_name(share)}.jsonl"
-            answers = answers_of(run.arm(arm.id) / "answers" / name)
+        for share in arm.recipe.checkpoints:
+            mark = "" if share == 1 else f"-{checkpoint_name(share)}"
+            name = f"{names[cell.series.pool]}{mark}.jsonl"
+            answers = [
+                a
+                for a in answers_of(run.arm(arm.id) / "answers" / name)
+                if _is_primary(probes[a.probe], design.study)
+            ]
             lines = _lines(Answered(cell.series.pool, cell, arm.id, tuple(answers)), probes)
             found.append(
                 Checkpoint(
