@@ -9,7 +9,7 @@ from datadose.domains._facts import Ask, Danger, Fact, Pack, Question, build_pac
 from datadose.domains._rules import OVERLAP, jaccard, pack_problems, words
 from datadose.domains.alignment import alignment_probes, malign_items
 
-PACKS = ("coding", "health", "legal")
+PACKS = ("coding", "finance", "health", "legal")
 
 __all__ = [
     "OVERLAP",
