@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: quickstart test unit slow check install clean
+.PHONY: quickstart test unit slow check calibrate install clean
 
 quickstart: $(STAMP)  ## fine-tune at several doses, test every model, write the report
 	$(BIN)/datadose run examples/quickstart.yaml
@@ -23,6 +23,9 @@ check: $(STAMP)  ## ruff, mypy --strict, import directions
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_imports.py
+
+calibrate: $(STAMP)  ## coverage of the thresholds' limits by simulation, into docs/results
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/calibrate.py $(ARGS)
 
 install: $(STAMP)
 

@@ -1,28 +1,55 @@
 """Dose-response: fits, thresholds, statuses. Knows nothing of language models."""
 
-from datadose.curves._analyse import analyse
+from datadose.curves._analyse import analyse, analyse_block
+from datadose.curves._blocks import Block, to_block
+from datadose.curves._claims import Claim, adjust, claims, holm
 from datadose.curves._difference import Difference, difference
 from datadose.curves._fits import crossing, isotonic, null_fact, null_plurality
-from datadose.curves._public import read_table, thresholds
-from datadose.curves._types import Analysis, Curve, Point, Spec, Status, Threshold
+from datadose.curves._means import Means, arm_means
+from datadose.curves._models import ModelFit, fit_model, model_benchmark, model_limits
+from datadose.curves._profile import Limits, Profile, band, profile, ratio_limits, turn_limits
+from datadose.curves._public import adjusted, analyse_table, read_table, thresholds
+from datadose.curves._types import Analysis, Contrast, Curve, Point, Spec, Status, Threshold
 from datadose.curves._words import as_record, sentence
 
 __all__ = [
     "Analysis",
+    "Block",
+    "Claim",
+    "Contrast",
     "Curve",
     "Difference",
+    "Limits",
+    "Means",
+    "ModelFit",
     "Point",
+    "Profile",
     "Spec",
     "Status",
     "Threshold",
+    "adjust",
+    "adjusted",
     "analyse",
+    "analyse_block",
+    "analyse_table",
+    "arm_means",
     "as_record",
+    "band",
+    "claims",
     "crossing",
     "difference",
+    "fit_model",
+    "holm",
     "isotonic",
+    "model_benchmark",
+    "model_limits",
     "null_fact",
     "null_plurality",
+    "profile",
+    "ratio_limits",
     "read_table",
     "sentence",
     "thresholds",
+    "to_block",
+    "turn_limits",
 ]

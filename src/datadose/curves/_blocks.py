@@ -1,4 +1,4 @@
-"""Counts as a block of rates, seed x dose x question, and bounds on changes within it."""
+"""Counts or values as a block of rates: seed x dose x question."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
 
 from datadose._core import InputError
 from datadose.curves._types import Spec
@@ -25,11 +24,12 @@ class Block:
     """Rates of one response.
 
     rate: [S, D, Q], NaN where a question was not asked. base: [Q], NaN where there is none.
-    clusters: [Q], the number of each question's cluster. Doses rise.
+    clusters: [Q], the number of each question's cluster. Doses rise; seeds stand in an order
+    that does not depend on their names.
     """
 
     doses: Array
-    seeds: tuple[int, ...]
+    seeds: tuple[str, ...]
     rate: Array
     base: Array
     clusters: NDArray[np.int64]
@@ -41,132 +41,150 @@ def to_block(frame: pl.DataFrame, spec: Spec) -> Block:
     """Check a table and arrange it; raises InputError that names the column or the value."""
     import polars as pl
 
-    missing = [c for c in COLUMNS if c not in frame.columns]
+    frame = _checked(frame, spec)
+    arms, base = frame.filter(~pl.col("base")), frame.filter("base")
+    questions = frame["question"].unique().sort().to_list()
+    place = {q: i for i, q in enumerate(questions)}
+    cluster = dict(zip(frame["question"], frame["cluster"], strict=True))
+    numbers = {c: i for i, c in enumerate(sorted(set(cluster.values())))}
+    doses = arms["dose"].unique().sort().to_list()
+    seeds = arms["seed"].unique().sort().to_list()
+    shape = (len(seeds), len(doses), len(questions))
+    at_seed = {s: i for i, s in enumerate(seeds)}
+    at_dose = {d: i for i, d in enumerate(doses)}
+    where = np.array(
+        [
+            (at_seed[s] * shape[1] + at_dose[d]) * shape[2] + place[q]
+            for s, d, q in zip(arms["seed"], arms["dose"], arms["question"], strict=True)
+        ],
+        dtype=np.int64,
+    )
+    good = _sums(where, arms["good"].to_numpy(), shape)
+    asked = _sums(where, arms["asked"].to_numpy(), shape)
+    own = np.array([place[q] for q in base["question"]], dtype=np.int64)
+    base_good = _sums(own, base["good"].to_numpy(), shape[2:])
+    base_asked = _sums(own, base["asked"].to_numpy(), shape[2:])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        rate, base_rate = good / asked, base_good / base_asked
+    order = _by_content(rate)
+    return Block(
+        doses=np.array(doses, dtype=float),
+        seeds=tuple(seeds[i] for i in order),
+        rate=rate[order],
+        base=base_rate,
+        clusters=np.array([numbers[cluster[q]] for q in questions], dtype=np.int64),
+        good=good[order],
+        asked=asked[order],
+    )
+
+
+def _sums(where: NDArray[np.int64], values: Array, shape: tuple[int, ...]) -> Array:
+    size = int(np.prod(shape))
+    return np.bincount(where, weights=values, minlength=size).reshape(shape).astype(float)
+
+
+def _by_content(rate: Array) -> list[int]:
+    """An order of seeds that renaming them does not change."""
+    filled = np.nan_to_num(rate, nan=-1.0)
+    keys = [
+        (*filled[i].mean(axis=1).round(12).tolist(), filled[i].tobytes()) for i in range(len(rate))
+    ]
+    return sorted(range(len(rate)), key=keys.__getitem__)
+
+
+def _checked(frame: pl.DataFrame, spec: Spec) -> pl.DataFrame:
+    """Columns dose, seed, question, cluster, good, asked, base in their types, values in range."""
+    import polars as pl
+
+    if "seed" not in frame.columns:
+        parts = [c for c in ("data_seed", "train_seed") if c in frame.columns]
+        if parts:
+            frame = frame.with_columns(pl.concat_str(parts, separator="/").alias("seed"))
+    wanted = COLUMNS if spec.scale == "rate" else ("dose", "seed", "question", "value")
+    missing = [c for c in wanted if c not in frame.columns]
     if missing:
         raise InputError(
             f"the table lacks the column {missing[0]!r}",
             where=f"columns: {', '.join(frame.columns)}",
-            next_step=f"name the columns {', '.join(COLUMNS)}",
+            next_step=f"name the columns {', '.join(wanted)}",
         )
-    is_base = pl.col("dose").is_null() | (pl.col("base") if "base" in frame.columns else False)
-    arms, base = frame.filter(~is_base), frame.filter(is_base)
-    _check_values(arms, spec)
-    cluster = "cluster" if "cluster" in frame.columns else "question"
-    questions = sorted(set(frame["question"].cast(pl.String).to_list()))
-    place = {q: i for i, q in enumerate(questions)}
-    names = dict(
-        zip(frame["question"].cast(pl.String), frame[cluster].cast(pl.String), strict=True)
+    if spec.scale == "continuous":
+        frame = frame.with_columns((pl.col("value") / spec.unit).alias("good"))
+        frame = frame.with_columns(pl.lit(1.0).alias("asked"))
+    for column in ("dose", "good", "asked"):
+        if not (frame[column].dtype.is_numeric() or frame[column].dtype == pl.Null):
+            _refuse_text(frame[column])
+    if "base" in frame.columns and frame["base"].dtype != pl.Boolean:
+        frame = frame.with_columns(_truth(frame["base"]))
+    stated = pl.col("base").fill_null(False) if "base" in frame.columns else pl.lit(False)
+    cluster = pl.col("cluster") if "cluster" in frame.columns else pl.col("question")
+    made = frame.select(
+        pl.col("dose").cast(pl.Float64),
+        pl.col("seed").cast(pl.String),
+        pl.col("question").cast(pl.String).fill_null(""),
+        cluster.cast(pl.String).fill_null("").alias("cluster"),
+        pl.col("good").cast(pl.Float64),
+        pl.col("asked").cast(pl.Float64),
+        (pl.col("dose").is_null() | stated).alias("base"),
     )
-    numbers = {c: i for i, c in enumerate(sorted(set(names.values())))}
-    doses = sorted(set(arms["dose"].to_list()))
-    seeds = sorted(set(arms["seed"].to_list()))
-    good = np.zeros((len(seeds), len(doses), len(questions)))
-    asked = np.zeros_like(good)
-    columns = [arms[c].to_list() for c in ("seed", "dose", "question", "good", "asked")]
-    at_seed = {s: i for i, s in enumerate(seeds)}
-    at_dose = {d: i for i, d in enumerate(doses)}
-    for seed, dose, question, right, n in zip(*columns, strict=True):
-        where = at_seed[seed], at_dose[dose], place[str(question)]
-        good[where] += right
-        asked[where] += n
-    base_good, base_asked = np.zeros(len(questions)), np.zeros(len(questions))
-    for question, right, n in zip(base["question"], base["good"], base["asked"], strict=True):
-        base_good[place[str(question)]] += right
-        base_asked[place[str(question)]] += n
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return Block(
-            doses=np.array(doses, dtype=float),
-            seeds=tuple(seeds),
-            rate=good / asked,
-            base=base_good / base_asked,
-            clusters=np.array([numbers[names[q]] for q in questions], dtype=np.int64),
-            good=good,
-            asked=asked,
-        )
+    _check_values(made, spec)
+    return made.with_columns(pl.col("seed").fill_null(""))
 
 
-def _check_values(arms: pl.DataFrame, spec: Spec) -> None:
-    for i, row in enumerate(arms.select(COLUMNS).iter_rows(named=True), 1):
-        where = f"row {i} of the table"
-        numbers = [row[c] for c in ("dose", "good", "asked")]
-        if any(v is None or not np.isfinite(v) for v in numbers) or row["seed"] is None:
-            raise InputError(f"a value is missing or not a number: {row}", where=where)
-        if not 0 <= row["good"] <= row["asked"]:
-            raise InputError(f"good {row['good']} is not within 0..{row['asked']}", where=where)
-        if row["dose"] < 0 or (spec.axis == "share" and row["dose"] > 1):
-            raise InputError(
-                f"a dose of {row['dose']} is not between 0 and 1",
-                where=where,
-                next_step="give shares, or use axis='count'",
-            )
+def _refuse_text(column: pl.Series) -> None:
+    import polars as pl
 
-
-def seed_means(values: Array) -> Array:
-    """Mean over questions of [S, K, Q] values, NaN left out: [S, K]."""
-    with np.errstate(invalid="ignore"):
-        counts = np.sum(~np.isnan(values), axis=2)
-        return np.where(counts > 0, np.nansum(values, axis=2) / np.maximum(counts, 1), np.nan)
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """Estimate and one-sided limits of K contrasts, each [K]."""
-
-    estimate: Array
-    lower: Array
-    upper: Array
-
-
-def contrast_bounds(values: Array, clusters: NDArray[np.int64], spec: Spec) -> Bounds:
-    """Bounds on the means of K contrasts given per seed and question, [S, K, Q].
-
-    Variance over seeds: the larger of the between-seed variance of the mean, pooled over the K
-    contrasts, and what independent questions would give; Student's t with (S - 1) K degrees of
-    freedom. With one seed, or where questions are a sample too (`like these`), the variance over
-    question clusters is added; with one seed it is all there is. A half count is its floor.
-    """
-    seeds, number, questions = values.shape
-    means = seed_means(values)
-    with np.errstate(invalid="ignore"):
-        centre = np.nanmean(means, axis=0) if means.size else np.full(number, np.nan)
-    variance = np.zeros(number)
-    freedom = np.inf
-    if seeds > 1:
-        deviation = means - centre
-        per_dose = np.nansum(deviation**2, axis=0) / (seeds - 1)
-        informative = per_dose > 0
-        pooled = float(np.mean(per_dose[informative])) if informative.any() else 0.0
-        spread = values - np.nanmean(values, axis=0, keepdims=True)
-        apart = np.nansum(spread**2, axis=(0, 2)) / (seeds - 1) / max(1, questions) ** 2
-        variance = np.maximum(pooled, apart) / seeds
-        freedom = float((seeds - 1) * max(1, int(informative.sum())))
-    if seeds == 1 or spec.target == "like these":
-        between, groups = _cluster_variance(values, clusters)
-        variance = variance + between
-        freedom = min(freedom, max(1.0, groups - 1.0))
-    variance = np.maximum(variance, (0.5 / max(1, questions)) ** 2 / max(1, seeds))
-    reach = stats.t.ppf(spec.level, freedom) * np.sqrt(variance)
-    return Bounds(centre, centre - reach, centre + reach)
-
-
-def _cluster_variance(values: Array, clusters: NDArray[np.int64]) -> tuple[Array, int]:
-    """Variance of the mean over questions, by cluster, of [S, K, Q] values averaged over seeds."""
-    with np.errstate(invalid="ignore"):
-        known = ~np.isnan(values)
-        per_question = np.nansum(values, axis=0) / np.maximum(known.sum(axis=0), 1)
-    used = known.any(axis=(0, 1))
-    groups = np.unique(clusters[used])
-    centre = per_question[:, used].mean(axis=1) if used.any() else np.zeros(values.shape[1])
-    sums = (
-        np.stack(
-            [
-                (per_question[:, (clusters == g) & used] - centre[:, None]).sum(axis=1)
-                for g in groups
-            ]
-        )
-        if len(groups)
-        else np.zeros((1, values.shape[1]))
+    numbers = column.cast(pl.String).str.strip_chars().cast(pl.Float64, strict=False)
+    bad = (numbers.is_null() & column.is_not_null()).arg_true()
+    row = int(bad[0]) if len(bad) else 0
+    raise InputError(
+        f"{column.name} {column[row]!r} is not a number",
+        where=f"row {row + 1} of the table",
+        next_step=f"write plain numbers in the column {column.name}",
     )
-    n = max(1, int(used.sum()))
-    small = len(groups) / max(1, len(groups) - 1)
-    return small * (sums**2).sum(axis=0) / n**2, len(groups)
+
+
+def _truth(column: pl.Series) -> pl.Series:
+    """A column of 0/1, yes/no or true/false as truth values."""
+    import polars as pl
+
+    text = column.cast(pl.String).str.to_lowercase().fill_null("false")
+    bad = (~text.is_in(["0", "1", "true", "false", "yes", "no", ""])).arg_true()
+    if len(bad):
+        row = int(bad[0])
+        raise InputError(
+            f"base {column[row]!r} is neither true nor false", where=f"row {row + 1} of the table"
+        )
+    return text.is_in(["1", "true", "yes"]).alias("base")
+
+
+def _check_values(frame: pl.DataFrame, spec: Spec) -> None:
+    import polars as pl
+
+    numbers = [pl.col(c) for c in ("good", "asked")]
+    arm = ~pl.col("base")
+    unknown = pl.any_horizontal([c.is_null() | ~c.is_finite() for c in numbers])
+    unknown |= arm & (~pl.col("dose").is_finite() | pl.col("seed").is_null())
+    counts = pl.col("asked") < 0
+    if spec.scale == "rate":
+        counts |= (pl.col("good") < 0) | (pl.col("good") > pl.col("asked"))
+    too_far = pl.col("dose") > 1 if spec.axis == "share" else pl.lit(False)
+    dose = arm & ((pl.col("dose") < 0) | too_far)
+    found = frame.select(unknown.alias("unknown"), counts.alias("counts"), dose.alias("dose"))
+    for kind in ("unknown", "counts", "dose"):
+        bad = found[kind].fill_null(True).arg_true()
+        if not len(bad):
+            continue
+        i = int(bad[0])
+        row = frame.row(i, named=True)
+        where = f"row {i + 1} of the table"
+        if kind == "unknown":
+            shown = {k: v for k, v in row.items() if k not in ("base", "cluster")}
+            raise InputError(f"a value is missing or not a number: {shown}", where=where)
+        if kind == "counts":
+            raise InputError(f"good {row['good']:g} is not within 0..{row['asked']:g}", where=where)
+        raise InputError(
+            f"a dose of {row['dose']:g} is not between 0 and 1",
+            where=where,
+            next_step="give shares, or use axis='count'",
+        )

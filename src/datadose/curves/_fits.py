@@ -1,8 +1,7 @@
-"""Curves through points: isotonic always, logistic with free levels where it converges."""
+"""The isotonic fit, and the curves that arithmetic alone would give."""
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -45,41 +44,6 @@ def monotone_curve(doses: Array, rates: Array, weights: Array, rising: bool) -> 
     """The isotonic fit, drawn linear between the tested doses."""
     fitted = isotonic(rates, weights, rising=rising)
     return Curve("monotone", tuple(doses.tolist()), tuple(fitted.tolist()))
-
-
-def logistic_curve(doses: Array, rates: Array, weights: Array, rising: bool) -> Curve:
-    """lower + (upper - lower) / (1 + exp(-slope (d - middle))), all free, by least squares."""
-    from scipy.optimize import OptimizeWarning, curve_fit
-
-    top = float(doses[-1]) or 1.0
-    grid = np.linspace(0.0, top, GRID)
-    empty = Curve("logistic", (), ())
-    if len(doses) < 4:
-        return Curve("logistic", (), (), failure=f"{len(doses)} doses, four are needed")
-
-    def shape(d: Array, low: float, high: float, slope: float, middle: float) -> Array:
-        sign = 1.0 if rising else -1.0
-        return low + (high - low) / (1.0 + np.exp(-sign * slope * (d / top - middle)))
-
-    start = (float(rates.min()), float(rates.max()), 6.0, 0.4)
-    try:
-        with warnings.catch_warnings():
-            # only the curve is used, never its covariance
-            warnings.simplefilter("ignore", OptimizeWarning)
-            found, _ = curve_fit(
-                shape,
-                doses,
-                rates,
-                p0=start,
-                sigma=1 / np.sqrt(np.maximum(weights, 1.0)),
-                bounds=([0, 0, 0.1, -1], [1.0001, 1.0001, 200, 2]),
-                maxfev=5000,
-            )
-    except (RuntimeError, ValueError) as error:
-        return Curve(empty.name, (), (), failure=str(error)[:120])
-    return Curve(
-        "logistic", tuple(grid.tolist()), tuple(map(float, np.asarray(shape(grid, *found))))
-    )
 
 
 def null_fact(doses: Array, clean: float, wrong: float) -> Curve:

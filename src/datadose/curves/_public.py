@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from datadose._core import InputError
+from datadose._core import InputError, UsageError
 from datadose.curves._analyse import analyse
-from datadose.curves._types import Spec, Threshold
+from datadose.curves._claims import adjust
+from datadose.curves._types import Analysis, Spec, Threshold
 
 if TYPE_CHECKING:
     import polars as pl
+
+RISING = ("misaligned", "dangerous")
 
 
 def read_table(path: Path) -> pl.DataFrame:
@@ -25,22 +30,82 @@ def read_table(path: Path) -> pl.DataFrame:
         raise InputError(f"can't be read as CSV: {error}", where=str(path)) from error
 
 
-def thresholds(frame: pl.DataFrame) -> tuple[Threshold, ...]:
-    """Thresholds of every response in a table of counts.
+def analyse_table(
+    frame: pl.DataFrame,
+    *,
+    axis: str = "share",
+    up: Sequence[str] = (),
+    target: str = "these",
+    primary: str | None = None,
+) -> tuple[Analysis, ...]:
+    """Analyses of every response in a table of counts, in the table's order.
 
-    Columns dose, seed, question, good, asked; optional cluster, base, response. `misaligned` and
-    `dangerous` get worse as they rise (extra risk), every other response as it falls (added
-    risk). Raises InputError that names a missing column or a value out of range.
+    `misaligned`, `dangerous` and those named in `up` get worse as they rise (extra risk), every
+    other response as it falls (added risk). target: `these` or `like` questions. primary: the
+    response whose benchmark dose at 0.10 was named in advance (default: the first); every other
+    threshold is adjusted by Holm. Raises InputError that names a missing column or a value out of
+    range, UsageError for a wrong option.
     """
     import polars as pl
 
+    if axis not in ("share", "count"):
+        raise UsageError(f"no axis is called {axis!r}", next_step="choose from: count, share")
+    if target not in ("these", "like"):
+        raise UsageError(f"no target is called {target!r}", next_step="choose from: like, these")
     if "response" not in frame.columns:
-        frame = frame.with_columns(pl.lit("domain").alias("response"))
+        frame = frame.with_columns(pl.lit(primary or "domain").alias("response"))
     if frame.is_empty():
         raise InputError("the table has no rows", next_step="one line per dose, seed and question")
-    found: list[Threshold] = []
-    for name in frame["response"].unique(maintain_order=True).to_list():
-        up = name in ("misaligned", "dangerous")
-        spec = Spec(str(name), "up" if up else "down", "extra" if up else "added")
-        found += analyse(frame.filter(pl.col("response") == name), spec).thresholds
-    return tuple(found)
+    frame = frame.with_columns(pl.col("response").cast(pl.String).fill_null(""))
+    names = frame["response"].unique(maintain_order=True).to_list()
+    for name in (*up, *([] if primary is None else [primary])):
+        if name not in names:
+            raise UsageError(
+                f"no response is called {name!r}", next_step=f"choose from: {', '.join(names)}"
+            )
+    found = []
+    for name in names:
+        rises = name in (*RISING, *up)
+        spec = Spec(
+            name,
+            "up" if rises else "down",
+            "extra" if rises else "added",
+            axis="count" if axis == "count" else "share",
+            target="these" if target == "these" else "like these",
+        )
+        found.append(analyse(frame.filter(pl.col("response") == name), spec))
+    return adjusted(found, primary or names[0])
+
+
+def adjusted(found: Sequence[Analysis], primary: str) -> tuple[Analysis, ...]:
+    """The analyses of one study with all but the primary benchmark dose adjusted by Holm."""
+    every = [t for a in found for t in a.thresholds]
+    named = next(
+        (
+            t
+            for a in found
+            if a.spec.response == primary
+            for t in a.thresholds
+            if t.threshold == "benchmark" and t.benchmark_response == a.spec.benchmark
+        ),
+        None,
+    )
+    rest = iter(adjust(every, named))
+    return tuple(replace(a, thresholds=tuple(next(rest) for _ in a.thresholds)) for a in found)
+
+
+def thresholds(
+    frame: pl.DataFrame,
+    *,
+    axis: str = "share",
+    up: Sequence[str] = (),
+    target: str = "these",
+    primary: str | None = None,
+) -> tuple[Threshold, ...]:
+    """Thresholds of every response in a table of counts; options as in `analyse_table`.
+
+    Columns dose, seed (or data_seed, train_seed), question, good, asked; optional cluster, base,
+    response.
+    """
+    found = analyse_table(frame, axis=axis, up=up, target=target, primary=primary)
+    return tuple(t for analysis in found for t in analysis.thresholds)

@@ -24,16 +24,20 @@ class Spec:
 
     direction: which way the response gets worse as the dose grows: `down` for a share of right
         answers, `up` for a share of misaligned or dangerous ones.
-    risk: `added` is |r(d) - r(0)|, `extra` is (r(d) - r(0)) / (1 - r(0)).
+    risk: `added` is |r(d) - r(0)|, `extra` is (r(d) - r(0)) / (1 - r(0)), `relative` is
+        |r(d) - r(0)| / |r(0)|.
     level: one-sided confidence of each limit (0.95 gives BMDL and BMDU of EPA's guidance).
     target: `these` holds the questions fixed and resamples seeds, `like these` resamples both.
     margin: non-inferiority margin of the parity dose.
     axis: `share` (0 to 1) or `count` (wrong rows added).
+    scale: `rate` for counts, `continuous` for a column `value` (an alignment score, a loss).
+    unit: what counts as 1 on a continuous scale (100 for a score of 0 to 100): benchmark responses
+        and margins are in it.
     """
 
     response: str
     direction: Direction
-    risk: Literal["added", "extra"] = "added"
+    risk: Literal["added", "extra", "relative"] = "added"
     benchmark: float = 0.10
     level: float = 0.95
     target: Literal["these", "like these"] = "these"
@@ -41,6 +45,8 @@ class Spec:
     axis: Literal["share", "count"] = "share"
     resamples: int = 2000
     seed: int = 0
+    scale: Literal["rate", "continuous"] = "rate"
+    unit: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -74,7 +80,8 @@ class Threshold:
 
     threshold: `benchmark`, `recovery`, `parity`, `ed50` or `change_point`; `benchmark_response`
     says at which change (0.05, 0.10, 0.20) for the first. `note` names what the bounds depend
-    on, such as "conditional on this seed".
+    on, such as "conditional on this seed". p: one-sided, against the threshold lying above all
+    tested doses; p_adjusted: by Holm, where the study named something else as primary.
     """
 
     response: str
@@ -87,6 +94,26 @@ class Threshold:
     benchmark_response: float | None = None
     note: str = ""
     why: str = ""
+    p: float | None = None
+    p_adjusted: float | None = None
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """A difference at one tested dose with one-sided limits; larger is worse.
+
+    kind: `change` from dose 0; `recovery`, above 0 where more than 20% of the gain is lost;
+    `parity`, from the base model; `lost gain`, the share of what clean training gained over base
+    (its limits are None where the gain is too uncertain to divide by).
+    """
+
+    kind: Literal["change", "recovery", "parity", "lost gain"]
+    dose: float
+    estimate: float
+    lower: float | None
+    upper: float | None
+    standard_error: float
+    freedom: float
 
 
 @dataclass(frozen=True)
@@ -99,3 +126,4 @@ class Analysis:
     curves: tuple[Curve, ...]
     thresholds: tuple[Threshold, ...]
     diagnostics: dict[str, Any] = field(default_factory=dict)
+    contrasts: tuple[Contrast, ...] = ()

@@ -1,0 +1,351 @@
+"""Maximum-likelihood fits of single named models to counts, with profile-likelihood limits.
+
+The check beside the engine: independent binomial counts, one model at a time, as EPA's BMDS and
+psignifit fit them. With `lower_level=0, upper_level=1` the logistic and probit models have no free
+levels; with `upper_level=1` the others have background only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from scipy import optimize, stats
+from scipy.special import expit, logit, ndtr, ndtri
+
+from datadose._core import Registry, UsageError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
+
+TINY = 1e-10
+Risk = Literal["added", "extra"]
+
+
+@dataclass(frozen=True)
+class Model:
+    """lower + (upper - lower) x F(a + b x), x being the dose or its logarithm."""
+
+    distribution: Callable[[Array], Array]
+    quantile: Callable[[float], float]
+    logarithm: bool
+    slope: float | None = None
+
+
+model: Registry[Callable[[], Model]] = Registry("dose-response model")
+
+
+@model("logistic")
+def _logistic() -> Model:
+    return Model(expit, lambda p: float(logit(p)), False)
+
+
+@model("probit")
+def _probit() -> Model:
+    return Model(ndtr, lambda p: float(ndtri(p)), False)
+
+
+@model("log-logistic")
+def _log_logistic() -> Model:
+    return Model(expit, lambda p: float(logit(p)), True)
+
+
+@model("weibull")
+def _weibull() -> Model:
+    return Model(_gompertz, lambda p: float(np.log(-np.log1p(-p))), True)
+
+
+@model("quantal-linear")
+def _quantal_linear() -> Model:
+    return Model(_gompertz, lambda p: float(np.log(-np.log1p(-p))), True, slope=1.0)
+
+
+def _gompertz(eta: Array) -> Array:
+    return np.asarray(-np.expm1(-np.exp(np.clip(eta, -500.0, 50.0))))
+
+
+@dataclass(frozen=True)
+class ModelFit:
+    """One model at its maximum; a and b are for doses divided by `top`.
+
+    failure says why there is no fit; all numbers are then NaN.
+    """
+
+    name: str
+    lower: float
+    upper: float
+    a: float
+    b: float
+    top: float
+    log_likelihood: float
+    parameters: int
+    failure: str = ""
+
+    def at(self, doses: Array) -> Array:
+        """Rates at `doses`."""
+        return _rate(
+            model.get(self.name)(), doses / self.top, self.lower, self.upper, self.a, self.b
+        )
+
+    @property
+    def aic(self) -> float:
+        return 2 * self.parameters - 2 * self.log_likelihood
+
+
+def _rate(kind: Model, x: Array, lower: float, upper: float, a: float, b: float) -> Array:
+    if kind.logarithm:
+        eta = np.where(x > 0, a + b * np.log(np.maximum(x, 1e-300)), -np.inf)
+    else:
+        eta = a + b * x
+    return lower + (upper - lower) * kind.distribution(eta)
+
+
+def _likelihood(rate: Array, good: Array, asked: Array) -> float:
+    p = np.clip(rate, TINY, 1 - TINY)
+    return float(good @ np.log(p) + (asked - good) @ np.log1p(-p))
+
+
+@dataclass(frozen=True)
+class _Problem:
+    """Free numbers of a fit: levels as (lower, share of the room above it), then a and b."""
+
+    kind: Model
+    x: Array
+    good: Array
+    asked: Array
+    lower_level: float | None
+    upper_level: float | None
+    slopes: tuple[float, float]
+
+    def bounds(self) -> list[tuple[float, float]]:
+        found = []
+        if self.lower_level is None:
+            found.append((0.0, 1.0))
+        if self.upper_level is None:
+            found.append((0.0, 1.0))
+        found.append((-30.0, 30.0))
+        if self.kind.slope is None:
+            found.append(self.slopes)
+        return found
+
+    def unpack(self, free: Array) -> tuple[float, float, float, float]:
+        rest = list(map(float, free))
+        lower = rest.pop(0) if self.lower_level is None else self.lower_level
+        if self.upper_level is None:
+            upper = lower + (1 - lower) * rest.pop(0)
+        else:
+            upper = max(self.upper_level, lower)
+        a = rest.pop(0)
+        b = rest.pop(0) if self.kind.slope is None else self.kind.slope
+        return lower, upper, a, b
+
+    def starts(self) -> list[Array]:
+        p = (self.good + 0.5) / (self.asked + 1)
+        low, high = float(p.min()), float(p.max())
+        made = []
+        for middle in (0.25, 0.5, 0.8):
+            for slope in (1.5, 4.0) if self.kind.logarithm else (4.0, 12.0):
+                b = float(np.clip(slope, *self.slopes)) if self.kind.slope is None else 1.0
+                place = float(np.log(middle)) if self.kind.logarithm else middle
+                free = [low] if self.lower_level is None else []
+                if self.upper_level is None:
+                    free.append((high - low) / max(1 - low, 1e-9))
+                free.append(float(np.clip(-b * place, -29, 29)))
+                if self.kind.slope is None:
+                    free.append(b)
+                made.append(np.array(free))
+        return made
+
+    def loss(self, free: Array) -> float:
+        return -_likelihood(_rate(self.kind, self.x, *self.unpack(free)), self.good, self.asked)
+
+
+def fit_model(
+    name: str,
+    doses: Array,
+    good: Array,
+    asked: Array,
+    *,
+    lower_level: float | None = None,
+    upper_level: float | None = None,
+    slope_at_least: float | None = None,
+) -> ModelFit:
+    """Fit a rising model to independent counts by maximum likelihood.
+
+    lower_level, upper_level: fixed where given, else free within 0 and 1. slope_at_least: by
+    default 0 on the dose and 1 on its logarithm (EPA's restriction). For a falling response pass
+    `asked - good`. Raises UsageError for an unknown name; anything else that goes wrong is in
+    `failure`.
+    """
+    kind = model.get(name)()
+    bad = _unfit(doses, good, asked)
+    if bad:
+        return _failed(name, bad)
+    p = _problem(kind, doses, good, asked, lower_level, upper_level, slope_at_least)
+    free, loss = _search(p, p.loss, p.bounds(), p.starts())
+    if free is None:
+        return _failed(name, "the search did not converge from any start")
+    lower, upper, a, b = p.unpack(free)
+    return ModelFit(name, lower, upper, a, b, float(doses.max()), -loss, len(free))
+
+
+def _problem(
+    kind: Model,
+    doses: Array,
+    good: Array,
+    asked: Array,
+    lower_level: float | None,
+    upper_level: float | None,
+    slope_at_least: float | None,
+) -> _Problem:
+    least = slope_at_least if slope_at_least is not None else (1.0 if kind.logarithm else 0.0)
+    x = np.asarray(doses, dtype=float) / float(doses.max())
+    return _Problem(kind, x, good, asked, lower_level, upper_level, (least, max(200.0, least)))
+
+
+def _unfit(doses: Array, good: Array, asked: Array) -> str:
+    if len(doses) == 0 or not (len(doses) == len(good) == len(asked)):
+        return "doses, good and asked must be equally long and not empty"
+    if not (np.isfinite(doses).all() and np.isfinite(good).all() and np.isfinite(asked).all()):
+        return "a value is not a number"
+    if (doses < 0).any() or float(doses.max()) <= 0:
+        return "no dose above 0"
+    if (asked <= 0).any() or (good < 0).any() or (good > asked).any():
+        return "counts are not within 0..asked"
+    return ""
+
+
+def _failed(name: str, why: str) -> ModelFit:
+    nan = float("nan")
+    return ModelFit(name, nan, nan, nan, nan, 1.0, nan, 0, why)
+
+
+def _search(
+    p: _Problem,
+    loss: Callable[[Array], float],
+    bounds: list[tuple[float, float]],
+    starts: list[Array],
+) -> tuple[Array | None, float]:
+    best: Array | None = None
+    least = np.inf
+    for start in starts:
+        start = np.clip(start, [b[0] for b in bounds], [b[1] for b in bounds])
+        found = optimize.minimize(
+            loss, start, method="L-BFGS-B", bounds=bounds, options={"maxiter": 500, "ftol": 1e-13}
+        )
+        polished = (
+            optimize.minimize(
+                loss,
+                found.x,
+                method="Nelder-Mead",
+                bounds=bounds,
+                options={"maxiter": 2000, "fatol": 1e-10, "xatol": 1e-8},
+            )
+            if found.fun < least + 1
+            else found
+        )
+        if polished.fun < least and np.isfinite(polished.fun):
+            best, least = np.asarray(polished.x), float(polished.fun)
+    return best, float(least)
+
+
+def model_benchmark(fit: ModelFit, *, response: float = 0.1, risk: Risk = "extra") -> float | None:
+    """The dose at which the fitted risk over dose 0 reaches `response`, None if it never does."""
+    if fit.failure:
+        return None
+    kind = model.get(fit.name)()
+    zero = float(_rate(kind, np.zeros(1), fit.lower, fit.upper, fit.a, fit.b)[0])
+    target = zero + response * (1 - zero if risk == "extra" else 1.0)
+    if fit.upper <= fit.lower or not 0 < (target - fit.lower) / (fit.upper - fit.lower) < 1:
+        return None
+    eta = kind.quantile((target - fit.lower) / (fit.upper - fit.lower))
+    if fit.b <= 0:
+        return None
+    x = (eta - fit.a) / fit.b
+    return float(np.exp(min(x, 700.0)) if kind.logarithm else x) * fit.top
+
+
+def model_limits(
+    fit: ModelFit,
+    doses: Array,
+    good: Array,
+    asked: Array,
+    *,
+    level: float = 0.95,
+    response: float = 0.1,
+    risk: Risk = "extra",
+    lower_level: float | None = None,
+    upper_level: float | None = None,
+    slope_at_least: float | None = None,
+) -> tuple[float | None, float | None]:
+    """One-sided profile-likelihood limits (BMDL, BMDU) of `model_benchmark`.
+
+    Pass the bounds that `fit` was made with. A limit is None where the likelihood stays within
+    reach out to a thousandth, or a thousand times, of the estimate.
+    """
+    centre = model_benchmark(fit, response=response, risk=risk)
+    if not 0.5 < level < 1:
+        raise UsageError(f"level {level} is not between 0.5 and 1")
+    if centre is None or centre <= 0:
+        return None, None
+    kind = model.get(fit.name)()
+    p = _problem(kind, doses, good, asked, lower_level, upper_level, slope_at_least)
+    reach = float(stats.chi2.ppf(2 * level - 1, 1)) / 2
+    bounds = p.bounds()
+    gone = len(bounds) - 1 if kind.slope is None and not kind.logarithm else None
+    at = (len(bounds) - 1 - (kind.slope is None)) if gone is None else gone
+    kept = [b for i, b in enumerate(bounds) if i != at]
+
+    def excess(log_dose: float) -> float:
+        x = float(np.exp(log_dose)) / fit.top
+
+        def loss(free: Array) -> float:
+            whole = np.insert(free, at, 0.0)
+            lower, upper, a, b = p.unpack(whole)
+            zero = (
+                lower
+                if kind.logarithm
+                else lower + (upper - lower) * float(kind.distribution(np.array(a)))
+            )
+            target = zero + response * (1 - zero if risk == "extra" else 1.0)
+            share = (target - lower) / (upper - lower) if upper > lower else 2.0
+            if not 0 < share < 1:
+                return 1e10
+            eta = kind.quantile(share)
+            if kind.logarithm:
+                a = eta - b * float(np.log(x))
+            else:
+                b = (eta - a) / x
+                if not p.slopes[0] <= b <= p.slopes[1]:
+                    return 1e10
+            return -_likelihood(_rate(kind, p.x, lower, upper, a, b), good, asked)
+
+        packed = _packed(fit, p)
+        starts = [np.delete(packed, at), *(np.delete(s, at) for s in p.starts()[::2])]
+        least = _search(p, loss, kept, starts)[1] if kept else loss(np.zeros(0))
+        return least + fit.log_likelihood - reach
+
+    def limit(sign: int) -> float | None:
+        inner = float(np.log(centre))
+        for step in np.geomspace(0.05, np.log(1000.0), 14):
+            outer = float(np.log(centre)) + sign * float(step)
+            if excess(outer) > 0:
+                return float(np.exp(optimize.brentq(excess, inner, outer, xtol=1e-4)))
+            inner = outer
+        return None
+
+    return limit(-1), limit(1)
+
+
+def _packed(fit: ModelFit, p: _Problem) -> Array:
+    free = [fit.lower] if p.lower_level is None else []
+    if p.upper_level is None:
+        free.append((fit.upper - fit.lower) / max(1 - fit.lower, 1e-12))
+    free.append(fit.a)
+    if p.kind.slope is None:
+        free.append(fit.b)
+    return np.array(free)
