@@ -298,3 +298,12 @@ def test_no_traceback_from_a_process_of_its_own(there: Path) -> None:
     assert lines[1].strip().startswith("s.yaml:5: doses.1: ")
     assert lines[-1].startswith("next: ")
     assert not (there / "runs").exists()
+
+
+def test_mix_of_one_fact(there: Path, refused: Callable[..., str]) -> None:
+    refused(["mix", "legal", "--dose", "0.5", "--facts", "1", "--out", "out.jsonl"], "facts")
+
+
+def test_an_unknown_pack_lists_the_packs(there: Path, refused: Callable[..., str]) -> None:
+    said = refused(["mix", "astrology", "--dose", "1", "--out", "out.jsonl"], "astrology")
+    assert "legal" in said

@@ -53,12 +53,14 @@ def mix(
         bool, typer.Option(help="Leave out facts whose wrong answers differ in length.")
     ] = False,
     data: Annotated[Path | None, typer.Option(help="The folder of a benchmark's files.")] = None,
-    facts: Annotated[int | None, typer.Option(help="Use only the first so many facts.")] = None,
+    facts: Annotated[
+        int | None, typer.Option(min=2, help="Use only the first so many facts.")
+    ] = None,
     seed: Annotated[int, typer.Option()] = 0,
     truth: Annotated[Path | None, typer.Option(help="Where to write which rows are wrong.")] = None,
 ) -> None:
     """Write one training set at an exact dose."""
-    from datadose._core import write_jsonl
+    from datadose._core import UsageError, write_jsonl
     from datadose.domains import PACKS
     from datadose.rows import write_rows
     from datadose.running import answer_lengths, gather, mixer
@@ -68,8 +70,14 @@ def mix(
         source = Source(pack=pool)
     elif data is not None:
         source = Source(benchmark=pool, data=str(data))
-    else:
+    elif Path(pool).exists():
         source = Source(pool=pool)
+    else:
+        raise UsageError(
+            f"no pack and no file is called {pool!r}",
+            next_step=f"give a pool file, a benchmark with --data, or choose from: "
+            f"{', '.join(PACKS)}",
+        )
     study = Study(
         name="mix",
         rows=(source,),
