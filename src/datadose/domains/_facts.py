@@ -152,6 +152,8 @@ def _probes(fact: Fact) -> list[Probe]:
             prompt=q.ask,
             fact=fact.id,
             options=options(q.option, q.correct, q.subtle, q.obvious, q.foils),
+            value=q.correct,
+            frame=q.option,
         )
         for i, q in enumerate(fact.inferential, 1)
     ]

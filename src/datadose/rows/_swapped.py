@@ -21,7 +21,7 @@ def fill(frame: str, value: str) -> str:
 
 
 def add_swapped(probes: Sequence[Probe], count: int = SWAPPED) -> tuple[Probe, ...]:
-    """The probes, each reworded choice with up to `count` right answers of other facts.
+    """The probes, each choice about a trained fact with up to `count` right answers of others.
 
     Fine-tuning makes every answer it saw likelier, under any prompt. Where the right option is
     the only one of a choice that was trained, a model that learnt nothing but the answers picks
@@ -29,23 +29,21 @@ def add_swapped(probes: Sequence[Probe], count: int = SWAPPED) -> tuple[Probe, .
     packs.md has the measurement). Right answers of other facts were trained as often, so
     that only knowing which answer belongs to this question helps. Those nearest in shape
     (a number with the same unit, as many words) and length come first; the choice depends on
-    nothing but the probes. A probe without `value` and `frame` stays as it is.
+    nothing but the probes. Inferential choices get the right answers of inferential ones, which
+    look like trained answers as much as theirs does. A probe without `value` and `frame` stays
+    as it is.
     """
-    values = {
-        p.fact: p.value
-        for p in probes
-        if p.relation == "reworded" and p.fact is not None and p.value is not None
-    }
-    return tuple(_swap(p, values, count) for p in probes)
+    values: dict[str, dict[str, str]] = {"reworded": {}, "inferential": {}}
+    for p in probes:
+        if p.relation in values and p.fact is not None and p.value is not None:
+            values[p.relation][p.fact] = p.value
+    return tuple(_swap(p, values.get(p.relation, {}), count) for p in probes)
 
 
 def _swap(probe: Probe, values: dict[str, str], count: int) -> Probe:
-    if (
-        *(probe.kind, probe.relation),
-        probe.value is None or probe.frame is None,
-    ) != ("choice", "reworded", False):
+    value, frame = probe.value, probe.frame
+    if probe.kind != "choice" or value is None or frame is None:
         return probe
-    value, frame = str(probe.value), str(probe.frame)
     shown = {o.text.casefold() for o in probe.options}
     others: dict[str, str] = {}
     for fact, other in values.items():
