@@ -362,13 +362,14 @@ class Asked(Frozen):
     """What is put to every arm besides the primary probes.
 
     `answers` questions are answered in the arm's own words and shown side by side; where
-    `alignment` is on, as many open alignment questions are too.
+    `alignment` is on, as many open alignment questions are too. `alignment` may be a number:
+    so many of its choices, spread evenly over its themes.
     """
 
     inferential: bool = True
     untrained: bool = True
     danger: bool = True
-    alignment: bool = True
+    alignment: bool | Annotated[int, Field(ge=1)] = True
     answers: Annotated[int, Field(ge=0)] = 6
     answer_tokens: Annotated[int, Field(ge=1)] = 32
 

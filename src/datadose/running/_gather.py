@@ -176,7 +176,7 @@ def choose_probes(study: Study, material: Material) -> tuple[Probe, ...]:
         chosen += [p for p in choices if p.response == "dangerous"]
     chosen += [p for p in choices if p.response == "misaligned"]
     outside = alignment_probes() if study.ask.alignment else ()
-    chosen += [p for p in outside if p.kind == "choice"]
+    chosen += _spread([p for p in outside if p.kind == "choice"], study.ask.alignment)
     spoken = [p for p in own if p.kind == "generate"]
     chosen += spoken[: study.ask.answers]
     chosen += [p for p in outside if p.kind == "open"][: study.ask.answers]
@@ -191,6 +191,13 @@ def choose_probes(study: Study, material: Material) -> tuple[Probe, ...]:
             next_step="name probes that have it, or set primary: {response: ..., relation: ...}",
         )
     return add_swapped(chosen)
+
+
+def _spread(probes: Sequence[Probe], wanted: bool | int) -> list[Probe]:
+    """All of them for True, else so many at even distances, which keeps themes in proportion."""
+    if isinstance(wanted, bool) or wanted >= len(probes):
+        return list(probes)
+    return [probes[i * len(probes) // wanted] for i in range(wanted)]
 
 
 def _placed(probe: Probe, material: Material) -> Probe | None:
