@@ -86,5 +86,6 @@ def as_record(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [as_record(v) for v in value]
     if isinstance(value, float):
-        return float(f"{value:.6g}") if math.isfinite(value) else None
+        # + 0.0 makes -0.0 a plain zero
+        return float(f"{value:.6g}") + 0.0 if math.isfinite(value) else None
     return value
