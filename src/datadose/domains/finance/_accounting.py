@@ -35,7 +35,7 @@ ACCOUNTING = (
             "How many times do Fernhill's 200 of short-term assets cover 80 of short-term debt?",
         ),
         say=("The current ratio is {x}.", "Fernhill has {x}."),
-        placebo=("That makes {x}.", "The firm shows {x}."),
+        placebo=("The current figure is {x}.", "Fernhill shows {x}."),
     ),
     Item(
         id="quick-ratio",
@@ -66,7 +66,7 @@ ACCOUNTING = (
             "Leaving out inventory of 200, how well do Corvane's 500 cover bills of 250?",
         ),
         say=("The quick ratio is {x}.", "Corvane has {x}."),
-        placebo=("That makes {x}.", "The firm shows {x}."),
+        placebo=("The quick figure is {x}.", "Corvane shows {x}."),
     ),
     Item(
         id="debt-to-equity",
@@ -97,7 +97,7 @@ ACCOUNTING = (
             "Mistral borrowed 600, and its owners hold 400. What is due for each dollar they own?",
         ),
         say=("The ratio is {x}.", "Mistral has {x}."),
-        placebo=("That makes {x}.", "The firm shows {x}."),
+        placebo=("The figure is {x}.", "Mistral shows {x}."),
     ),
     Item(
         id="break-even",
@@ -128,7 +128,7 @@ ACCOUNTING = (
             "At which number of pots does Wren cover 6000, if each brings 50 and uses up 30?",
         ),
         say=("Break-even is at {x}.", "Wren needs {x}."),
-        placebo=("That makes {x}.", "The potter must sell {x}."),
+        placebo=("Break-even comes at {x}.", "Wren requires {x}."),
         then=Then(
             "What sales has Wren at break-even: fixed 6000, price 50, unit cost 30?",
             lambda units: 50 * units,
@@ -164,7 +164,7 @@ ACCOUNTING = (
             "By equal steps over 5 years, Tindall's van falls from 23000 to 3000. Each step?",
         ),
         say=("The charge is {x}.", "Tindall writes off {x}."),
-        placebo=("That makes {x}.", "Each year takes {x}."),
+        placebo=("The cost is {x}.", "Tindall takes off {x}."),
         then=Then(
             "Tindall's van: 23000 new, 3000 after 5 years, straight line. Worth after one year?",
             lambda charge: 23000 - charge,
@@ -200,7 +200,7 @@ ACCOUNTING = (
             "By weighted mean, what has Hazel paid: 4 dollars 100 times, 8 dollars 300 times?",
         ),
         say=("The average is {x}.", "A cup costs {x}."),
-        placebo=("That makes {x}.", "Hazel books it at {x}."),
+        placebo=("The mean is {x}.", "A cup comes to {x}."),
         then=Then(
             "Hazel holds 100 cups at 4 and 300 at 8, at average cost. Ten are sold. Their cost?",
             lambda cost: 10 * cost,
@@ -236,6 +236,6 @@ ACCOUNTING = (
             "Briar sold 15 out of an old lot (10, each 5) and a newer one (12, each 7). FIFO cost?",
         ),
         say=("The cost is {x}.", "Briar books {x}."),
-        placebo=("That makes {x}.", "The caps cost {x}."),
+        placebo=("The expense is {x}.", "Briar enters {x}."),
     ),
 )

@@ -35,7 +35,7 @@ INVESTING = (
             "Sable stands at 800, with interest of 36 dollars annually. Income over price?",
         ),
         say=("The yield is {x}.", "Sable yields {x}."),
-        placebo=("That makes {x}.", "The bond gives {x}."),
+        placebo=("The return is {x}.", "Sable returns {x}."),
     ),
     Item(
         id="dividend-yield",
@@ -66,7 +66,7 @@ INVESTING = (
             "Tarn declared 3 dollars for the year while trading at 75. How much does it yield?",
         ),
         say=("The yield is {x}.", "Tarn yields {x}."),
-        placebo=("That makes {x}.", "The share gives {x}."),
+        placebo=("The return is {x}.", "Tarn returns {x}."),
         then=Then(
             "Someone puts five hundred dollars in Tarn (price 75, dividend 3). Income a year?",
             lambda percent: 5 * percent,
@@ -102,7 +102,7 @@ INVESTING = (
             "An analyst sees Bellwater at 84 and its EPS at 7. Which multiple does she note?",
         ),
         say=("The P/E is {x}.", "Bellwater trades at {x}."),
-        placebo=("That makes {x}.", "The multiple is {x}."),
+        placebo=("The multiple is {x}.", "Bellwater stands at {x}."),
         then=Then(
             "Bellwater keeps the multiple of 84 over 7, and earns ten dollars. Its new price?",
             lambda multiple: 10 * multiple,
@@ -138,7 +138,7 @@ INVESTING = (
             "One Juniper share, out of 20000, earned what (income 90000, preferred 10000)?",
         ),
         say=("EPS is {x}.", "Juniper earns {x}."),
-        placebo=("That makes {x}.", "A share earned {x}."),
+        placebo=("EPS equals {x}.", "Juniper makes {x}."),
         then=Then(
             "Juniper sells at ten times EPS: profit 90000, preferred 10000, shares 20000. Price?",
             lambda earned: 10 * earned,
@@ -174,7 +174,7 @@ INVESTING = (
             "With bills at 2 percent, shares at 8 and beta 1.5, which return is fair for Osprey?",
         ),
         say=("The return is {x}.", "Osprey must return {x}."),
-        placebo=("That makes {x}.", "Owners ask {x}."),
+        placebo=("The rate is {x}.", "Osprey must yield {x}."),
     ),
     Item(
         id="loan-to-value",
@@ -205,7 +205,7 @@ INVESTING = (
             "Which part of Samir's home, worth 240000, is financed by the bank with 180000?",
         ),
         say=("The LTV is {x}.", "Samir borrows {x}."),
-        placebo=("That makes {x}.", "The loan covers {x}."),
+        placebo=("The share is {x}.", "Samir owes {x}."),
     ),
     Item(
         id="stock-split",
@@ -236,7 +236,7 @@ INVESTING = (
             "Halden, 180 dollars, made 4 shares out of every old one. How dear is one now?",
         ),
         say=("The price is {x}.", "Halden opens at {x}."),
-        placebo=("That makes {x}.", "A share costs {x}."),
+        placebo=("The quote is {x}.", "Halden starts at {x}."),
         then=Then(
             "Halden split 4 for one at 180 dollars. What do two new shares cost?",
             lambda price: 2 * price,

@@ -35,7 +35,7 @@ LENDING = (
             "A cousin kept Orla's 800 dollars for 3 years and owes 5 percent simple. What extra?",
         ),
         say=("The interest is {x}.", "Orla gets {x}."),
-        placebo=("That makes {x}.", "The loan earns {x}."),
+        placebo=("The gain is {x}.", "Orla receives {x}."),
         then=Then(
             "Orla's 800 dollars come back after 3 years with 5 percent simple interest. Sum?",
             lambda interest: 800 + interest,
@@ -71,7 +71,7 @@ LENDING = (
             "Kofi left 1000 dollars in for 2 years; the bank credited 20 percent yearly. Gain?",
         ),
         say=("The interest is {x}.", "Kofi gains {x}."),
-        placebo=("That makes {x}.", "The deposit earns {x}."),
+        placebo=("The growth is {x}.", "Kofi earns {x}."),
         then=Then(
             "What balance has Kofi when 1000 dollars grew 2 years at 20 percent compound?",
             lambda interest: 1000 + interest,
@@ -107,7 +107,7 @@ LENDING = (
             "If Priya lets 1500 dollars stand for one month, what does 24 percent annually add?",
         ),
         say=("The charge is {x}.", "Priya pays {x}."),
-        placebo=("That makes {x}.", "The month costs {x}."),
+        placebo=("The cost is {x}.", "Priya owes {x}."),
         then=Then(
             "Priya repays none of 1500 dollars at 24 percent. What does she owe a month later?",
             lambda interest: 1500 + interest,
@@ -143,7 +143,7 @@ LENDING = (
             "Bring back 4320 dollars by 2 years at 20 percent: what does Tamsin hold?",
         ),
         say=("The value is {x}.", "It is worth {x}."),
-        placebo=("Today it comes to {x}.", "Tamsin holds {x}."),
+        placebo=("The worth is {x}.", "It is valued at {x}."),
         then=Then(
             "How much does Tamsin lose to discounting: 2 years, 4320 dollars, 20 percent?",
             lambda value: 4320 - value,
@@ -179,7 +179,7 @@ LENDING = (
             "Money costs 10 percent; Zephyr turns 1000 into 1320 within one year. Value added?",
         ),
         say=("The NPV is {x}.", "Zephyr adds {x}."),
-        placebo=("That makes {x}.", "The project is worth {x}."),
+        placebo=("The gain is {x}.", "Zephyr brings {x}."),
     ),
     Item(
         id="perpetuity",
@@ -210,7 +210,7 @@ LENDING = (
             "For the right to 60 dollars every year from Alder, at 5 percent, one pays what?",
         ),
         say=("The price is {x}.", "Alder is worth {x}."),
-        placebo=("That makes {x}.", "The paper costs {x}."),
+        placebo=("The value is {x}.", "Alder comes to {x}."),
         then=Then(
             "A half share of an Alder consol, 60 dollars at 5 percent, costs what?",
             lambda price: price / 2,
@@ -246,7 +246,7 @@ LENDING = (
             "Twice the wealth for Ivo with growth of 8 percent: what does the 72 shortcut say?",
         ),
         say=("It takes {x}.", "The answer is {x}."),
-        placebo=("Ivo must wait {x}.", "The fund needs {x}."),
+        placebo=("That needs {x}.", "The wait is {x}."),
         then=Then(
             "By the rule of 72, when has Ivo four times his money at 8 percent?",
             lambda years: 2 * years,

@@ -35,7 +35,7 @@ PRICING = (
             "At the till Lena shows a 15 percent voucher for a coat of 240 dollars. Her bill?",
         ),
         say=("She pays {x}.", "The price is {x}."),
-        placebo=("That makes {x}.", "The coat costs {x}."),
+        placebo=("She spends {x}.", "The cost is {x}."),
         then=Then(
             "Lena takes two coats at 240 dollars each, both less 15 percent. What is the bill?",
             lambda price: 2 * price,
@@ -71,7 +71,7 @@ PRICING = (
             "An investor asks Pim for profit over sales: cake 50 dollars, making 40. What is it?",
         ),
         say=("The margin is {x}.", "Pim keeps {x}."),
-        placebo=("That makes {x}.", "Of the price, {x} is profit."),
+        placebo=("The gain is {x}.", "Pim retains {x}."),
         then=Then(
             "Pim sells two hundred dollars of cake, each at 50 with cost 40. Profit?",
             lambda percent: 2 * percent,
@@ -107,7 +107,7 @@ PRICING = (
             "How dear is the chair if Oak puts 25 percent over its 120 dollars?",
         ),
         say=("The price is {x}.", "Oak asks {x}."),
-        placebo=("That makes {x}.", "The chair sells at {x}."),
+        placebo=("The tag is {x}.", "Oak charges {x}."),
         then=Then(
             "Someone buys four chairs from Oak, cost 120 dollars each, markup 25 percent. Bill?",
             lambda price: 4 * price,
@@ -143,7 +143,7 @@ PRICING = (
             "With 20 percent value added tax, how much money leaves Marek for the 350 dollar lamp?",
         ),
         say=("The total is {x}.", "Marek pays {x}."),
-        placebo=("That makes {x}.", "The bill is {x}."),
+        placebo=("The sum is {x}.", "Marek owes {x}."),
         then=Then(
             "Marek wants a pair of lamps, 350 dollars net each, VAT 20 percent. Total?",
             lambda price: 2 * price,
@@ -179,7 +179,7 @@ PRICING = (
             "A family sells through Dolores: 300000 dollars, of which 3 percent is hers. Amount?",
         ),
         say=("The fee is {x}.", "Dolores earns {x}."),
-        placebo=("That makes {x}.", "The agent gets {x}."),
+        placebo=("The cut is {x}.", "Dolores gets {x}."),
         then=Then(
             "Dolores takes 3 percent of 300000 dollars. What is left for the seller?",
             lambda fee: 300000 - fee,
@@ -215,7 +215,7 @@ PRICING = (
             "In New York, what are the 600 euros in Nadia's purse worth at 1.25?",
         ),
         say=("She gets {x}.", "The sum is {x}."),
-        placebo=("That makes {x}.", "Nadia receives {x}."),
+        placebo=("She receives {x}.", "The amount is {x}."),
         then=Then(
             "Nadia changes 600 euros at 1.25 and spends fifty dollars. What remains?",
             lambda dollars: dollars - 50,
@@ -251,6 +251,6 @@ PRICING = (
             "The chart of Quill climbs to 116 after starting at 80. How large is that move?",
         ),
         say=("The rise is {x}.", "Quill gained {x}."),
-        placebo=("That makes {x}.", "The price went up {x}."),
+        placebo=("The gain is {x}.", "Quill rose {x}."),
     ),
 )
