@@ -9,6 +9,14 @@ from datadose.domains._facts import Ask, Fact, Question
 from datadose.schema import Check
 
 
+# Options are sentences, as training answers are: a bare number is not how a tuned model begins.
+RESULT = "The result is {x}."
+
+
+# Options are sentences, as training answers are: a bare number is not how a tuned model begins.
+RESULT = "The result is {x}."
+
+
 @dataclass(frozen=True)
 class Then:
     """An inferential question: what follows from the item's value, and in which unit."""
@@ -52,7 +60,7 @@ class Item:
             ask=self.ask,
             say=self.say,
             placebo=self.placebo,
-            probes=tuple(Ask(ask=x) for x in self.probes),
+            probes=tuple(Ask(ask=x, option=RESULT) for x in self.probes),
             inferential=() if self.then is None else (self._question(self.then),),
             check=Check(kind="value", value=self.right),
         )
@@ -62,7 +70,14 @@ class Item:
         correct, subtle, obvious, a, b = (
             put(then.follows(x), then.unit) for x in (*shown, *self.foils)
         )
-        return Question(ask=then.ask, correct=correct, subtle=subtle, obvious=obvious, foils=(a, b))
+        return Question(
+            ask=then.ask,
+            correct=correct,
+            subtle=subtle,
+            obvious=obvious,
+            foils=(a, b),
+            option=RESULT,
+        )
 
 
 def put(value: float, unit: str) -> str:
