@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datadose.domains._facts import Ask, Fact, Question
 from datadose.schema import Check
 
-
 # Options are sentences, as training answers are: a bare number is not how a tuned model begins.
 RESULT = "The result is {x}."
 
