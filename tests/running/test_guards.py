@@ -42,3 +42,16 @@ def test_false_adapters_are_stopped(unmerged, merged, after, guard: str) -> None
     with pytest.raises(GuardError) as caught:
         compare(BARE, unmerged, merged, after, Path("adapter"), 0.5)
     assert caught.value.guard == guard
+
+
+def test_full_fine_tuning_has_nothing_to_merge_but_must_move_the_scores() -> None:
+    found = compare(BARE, None, TUNED, BARE, Path("adapter"), 0.5)
+    assert [(g["guard"], g["passed"]) for g in found] == [
+        ("adapter at test", True),
+        ("merged equals unmerged", None),
+        ("base restored", True),
+    ]
+    assert found[1]["detail"] == "full fine-tuning"
+    with pytest.raises(GuardError) as caught:
+        compare(BARE, None, BARE, BARE, Path("adapter"), 0.5)
+    assert caught.value.guard == "adapter at test"

@@ -29,12 +29,12 @@ def add_swapped(probes: Sequence[Probe], count: int = SWAPPED) -> tuple[Probe, .
     packs.md has the measurement). Right answers of other facts were trained as often, so
     that only knowing which answer belongs to this question helps. Those nearest in shape
     (a number with the same unit, as many words) and length come first; the choice depends on
-    nothing but the probes. Inferential choices get the right answers of inferential ones, which
-    look like trained answers as much as theirs does. A probe without `value` and `frame` stays
-    as it is.
+    nothing but the probes, whatever their order. Inferential choices get the right answers of
+    inferential ones, which look like trained answers as much as theirs does. A probe without
+    `value` and `frame`, or with swapped options already, stays as it is.
     """
     values: dict[str, dict[str, str]] = {"reworded": {}, "inferential": {}}
-    for p in probes:
+    for p in sorted(probes, key=lambda p: p.id):
         if p.relation in values and p.fact is not None and p.value is not None:
             values[p.relation][p.fact] = p.value
     return tuple(_swap(p, values.get(p.relation, {}), count) for p in probes)
@@ -44,11 +44,14 @@ def _swap(probe: Probe, values: dict[str, str], count: int) -> Probe:
     value, frame = probe.value, probe.frame
     if probe.kind != "choice" or value is None or frame is None:
         return probe
+    if any(o.role == "swapped" for o in probe.options):
+        return probe
     shown = {o.text.casefold() for o in probe.options}
     others: dict[str, str] = {}
-    for fact, other in values.items():
+    for fact, other in sorted(values.items()):
         text = fill(frame, other)
-        if fact != probe.fact and text.casefold() not in shown:
+        own = fact == probe.fact or other.casefold() == value.casefold()
+        if not own and text.casefold() not in shown:
             others.setdefault(text.casefold(), other)
     ranked = sorted(others.values(), key=lambda o: (*_apart(o, value), digest([probe.id, o])))
     extra = tuple(Option(text=fill(frame, o), role="swapped") for o in ranked[:count])

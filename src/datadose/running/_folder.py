@@ -96,6 +96,17 @@ class RunFolder:
             del self._claims[arm_id]
             claim.release()
 
+    def holder(self, arm_id: str) -> str | None:
+        """Who holds an arm, by its lock: process and machine, or None where nobody does."""
+        try:
+            text = (self.arm(arm_id) / ".lock").read_text("utf-8", "replace")
+        except FileNotFoundError:
+            return None
+        machine, _, rest = text.partition(" ")
+        if not machine:
+            return None
+        return f"process {rest.partition(' ')[0]} on {machine.partition('/')[0]}"
+
     def keep_claim(self, arm_id: str) -> None:
         """Raise StageError where another machine took this claimed arm over.
 

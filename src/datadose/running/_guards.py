@@ -10,7 +10,7 @@ from datadose._core import GuardError, sha256_file
 from datadose.evaluation import asked_ids
 from datadose.models import BaseModel
 from datadose.running._folder import RunFolder
-from datadose.schema import Arm, Option, Outcome, Probe, Row
+from datadose.schema import Arm, Outcome, Row
 from datadose.training import fingerprint_ids, weights_hash
 
 # Nats a token by which merged and unmerged scores may differ: bf16 rounds merged weights.
@@ -45,11 +45,11 @@ def own_weights(run: RunFolder, arm: Arm, weights: str, rows: int) -> dict[str, 
     }
 
 
-def answered(run: RunFolder, path: Path, adapter: str | None) -> bool:
-    """Whether whole answers lie at `path`; refuses changed ones and those of another adapter."""
+def whole_answers(run: RunFolder, path: Path) -> dict[str, Any] | None:
+    """The manifest of the answers at `path`, None where there is none; refuses changed ones."""
     manifest = run.done(path.with_suffix(".json"))
     if manifest is None:
-        return False
+        return None
     if not path.is_file() or sha256_file(path) != manifest["sha256"]:
         raise GuardError(
             "stale answers",
@@ -57,6 +57,14 @@ def answered(run: RunFolder, path: Path, adapter: str | None) -> bool:
             where=str(path),
             next_step=f"delete {path.with_suffix('.json')} and run again",
         )
+    return manifest
+
+
+def answered(run: RunFolder, path: Path, adapter: str | None) -> bool:
+    """Whether whole answers lie at `path`; refuses changed ones and those of another adapter."""
+    manifest = whole_answers(run, path)
+    if manifest is None:
+        return False
     if manifest["adapter"] != adapter:
         raise GuardError(
             "two arms swapped",
@@ -97,21 +105,9 @@ def check_template(base: BaseModel, rows: Sequence[Row], trained: dict[str, Any]
     }
 
 
-def as_choice(row: Row) -> Probe:
-    """A row's own answer against none, for studies that put no forced choice."""
-    return Probe(
-        id=row.id,
-        response="domain",
-        relation="reworded",
-        kind="choice",
-        prompt=row.prompt[-1].content,
-        options=(Option(text=row.answer, role="correct"), Option(text="...", role="foil")),
-    )
-
-
 def compare(
     bare: Sequence[Outcome],
-    unmerged: Sequence[Outcome],
+    unmerged: Sequence[Outcome] | None,
     merged: Sequence[Outcome],
     after: Sequence[Outcome],
     adapter: Path,
@@ -119,9 +115,11 @@ def compare(
 ) -> list[dict[str, Any]]:
     """The adapter must move the scores, merged and unmerged alike, and leave the base as it was.
 
-    Merged and unmerged may differ by half of what the adapter moves, or by `floor` nats.
+    Merged and unmerged may differ by half of what the adapter moves, or by `floor` nats. Full
+    fine-tuning has nothing to merge: `unmerged` is None.
     """
-    moved, gap = _gap(bare, unmerged), _gap(unmerged, merged)
+    moved = _gap(bare, merged if unmerged is None else unmerged)
+    gap = 0.0 if unmerged is None else _gap(unmerged, merged)
     if not (moved > 0 and _gap(bare, merged) > 0):
         raise GuardError(
             "adapter at test",
@@ -145,7 +143,11 @@ def compare(
         )
     return [
         {"guard": "adapter at test", "passed": True, "detail": f"moves scores by {moved:.3g} nats"},
-        {"guard": "merged equals unmerged", "passed": True, "detail": f"within {gap:.3g} nats"},
+        {
+            "guard": "merged equals unmerged",
+            "passed": None if unmerged is None else True,
+            "detail": "full fine-tuning" if unmerged is None else f"within {gap:.3g} nats",
+        },
         {"guard": "base restored", "passed": True, "detail": "bit for bit"},
     ]
 

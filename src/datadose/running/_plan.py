@@ -14,17 +14,20 @@ from pathlib import Path
 
 from datadose._core import digest, read_json, write_json
 from datadose.evaluation import ask_choices, ask_open, choice_tokens
-from datadose.models import BaseModel, cache_folder, encode_answer, load_base
+from datadose.models import BaseModel, cache_folder, encode_answer, fresh_adapter, load_base
 from datadose.running._design import Cell, Design, lay_out
 from datadose.running._run import plan_arms
 from datadose.running._workers import threads_for
-from datadose.schema import Probe, Study
+from datadose.schema import Probe, Recipe, Study
 from datadose.training import encode_rows, plan_steps, total_steps, train_arm
 
 PROBES_TIMED = 16
 STEPS_TIMED = 2
 SAID_TIMED = 8
 REPORT_SECONDS = 8.0
+# Copies of the base's weights in memory at once, at most. Full fine-tuning holds the weights, a
+# copy to put back, a gradient, two moments of the optimiser, and writes a checkpoint out of them.
+MEMORY = {"lora": 2.2, "full": 8.0}
 
 
 @dataclass(frozen=True)
@@ -94,10 +97,24 @@ def plan_study(study: Study, *, workers: int = 1) -> Estimate:
         train_seconds=round(sum(train) / count, 1),
         ask_seconds=round(sum(ask) / count, 1),
         seconds=round(rates.load + busy + REPORT_SECONDS, 1),
-        memory_gb=round(workers * (2.2 * weights + 1.0), 1),
-        disk_gb=round(0.15 * weights * count * len(study.train.checkpoints), 2),
+        memory_gb=round(workers * (MEMORY[study.train.method] * weights + 1.0), 1),
+        disk_gb=round(_checkpoints_gb(base, study.train) * count, 2),
         workers=workers,
     )
+
+
+def _checkpoints_gb(base: BaseModel, recipe: Recipe) -> float:
+    """What an arm's checkpoints take: tuned weights each, and thrice that beside the last one
+    (weights and the optimiser's two moments)."""
+    module = contextlib.nullcontext(base.model)
+    tuned = module if recipe.method == "full" else fresh_adapter(base, recipe, 0)
+    with tuned as model:
+        size = sum(
+            int(p.numel()) * int(p.element_size())
+            for p in model.parameters()
+            if recipe.method == "full" or p.requires_grad
+        )
+    return (len(recipe.checkpoints) + 3) * size / 1e9
 
 
 def _asking(base: BaseModel, design: Design, pool: str, rates: Rates, checkpoints: int) -> float:

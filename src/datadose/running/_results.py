@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -172,7 +173,9 @@ def _warnings(
 def write_results(run: RunFolder, design: Design, base: BaseModel, names: dict[str, str]) -> Path:
     """Write responses.parquet, doses.json and report.html with its tables and plots."""
     report, table = build_report(run, design, base, names)
-    table.write_parquet(run.path / "responses.parquet")
+    parquet = io.BytesIO()
+    table.write_parquet(parquet)
+    write_atomic(run.path / "responses.parquet", parquet.getvalue())
     write_json(
         run.path / "doses.json",
         {

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ from datadose.schema import Arm, Study
 from datadose.training import TRAINER_VERSION
 
 OnEvent = Callable[[dict[str, Any]], None]
+
+TELL_EVERY = 60.0
 
 
 @dataclass(frozen=True)
@@ -165,7 +168,8 @@ def _ready(
 def rebuild(study: Study, folder: Path, *, base: BaseModel | None = None) -> Path:
     """Tables and report again, from the answers on disk; the numbers are the same to the bit.
 
-    Raises InputError where an arm of the study has not been run.
+    Raises InputError where an arm of the study has not been run, GuardError where answers on disk
+    are not the ones that were given.
     """
     from datadose.running._results import write_results
 
@@ -184,7 +188,7 @@ def _run_arms(
 ) -> None:
     waiting = plan_arms(design, base)
     total, started = len(waiting), time.monotonic()
-    done = 0
+    done, told = 0, -math.inf
     while waiting:
         left = []
         for planned in waiting:
@@ -223,8 +227,16 @@ def _run_arms(
                 }
             )
         if len(left) == len(waiting):
+            if time.monotonic() - told >= TELL_EVERY:
+                told = time.monotonic()
+                tell({"event": "note", "text": _who_holds(run, [p.arm.id for p in left])})
             time.sleep(1.0)
         waiting = left
+
+
+def _who_holds(run: RunFolder, arms: Sequence[str]) -> str:
+    holders = list(dict.fromkeys(h for arm in arms if (h := run.holder(arm)) is not None))
+    return f"waiting for {len(arms)} arms held by {', '.join(holders) or 'another process'}"
 
 
 def _as_yaml(study: Study) -> str:

@@ -7,7 +7,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from datadose._core import GuardError, digest, read_jsonl, sha256_file, write_json, write_jsonl
+from datadose._core import (
+    GuardError,
+    InputError,
+    digest,
+    read_jsonl,
+    sha256_file,
+    write_json,
+    write_jsonl,
+)
 from datadose.evaluation import SCORER_VERSION, Prior, ask_choices, ask_open, contentless
 from datadose.models import BaseModel, encode_answer, saved_adapter
 from datadose.running._design import Cell
@@ -16,11 +24,11 @@ from datadose.running._guards import (
     AFRESH,
     MERGE_GAP,
     answered,
-    as_choice,
     check_own,
     check_template,
     compare,
     own_weights,
+    whole_answers,
 )
 from datadose.schema import Arm, Outcome, Probe, Row, Study
 from datadose.training import checkpoint_name, train_arm, weights_hash
@@ -125,9 +133,25 @@ def _write_answers(path: Path, outcomes: Sequence[Outcome], extra: dict[str, Any
     write_json(path.with_suffix(".json"), {**extra, "sha256": sha256_file(path)})
 
 
-def answers_of(path: Path) -> list[Outcome]:
-    """Outcomes that a stage left behind."""
+def answers_of(run: RunFolder, path: Path) -> list[Outcome]:
+    """Outcomes that a stage left behind.
+
+    Raises InputError where it was never completed, GuardError where they changed since.
+    """
+    if whole_answers(run, path) is None:
+        raise InputError(
+            "these probes were not asked",
+            where=str(path),
+            next_step=f"datadose run {run.path / 'study.yaml'} --out {run.path}",
+        )
     return [Outcome.model_validate(v) for v in read_jsonl(path)]
+
+
+def answers_of_arm(run: RunFolder, arm_id: str, path: Path) -> list[Outcome]:
+    """Outcomes of an arm's last checkpoint; refuses those of another arm's adapter too."""
+    trained = run.done(run.arm(arm_id) / "train.json") or {}
+    answered(run, path, trained.get("weights"))
+    return answers_of(run, path)
 
 
 def evaluate_base(
@@ -185,10 +209,12 @@ def evaluate_arm(
             with saved_adapter(base, folder / checkpoint_name(share)):
                 early = ask_choices(base, primary, system=study.system, prior=prior)
                 _write_answers(mark, early, {"adapter": weights})
-    few = primary[:FEW] or [as_choice(row) for row in rows[:FEW]]
+    few = primary[:FEW]
     bare = ask_choices(base, few, system=study.system)
-    with saved_adapter(base, adapter, merge=False):
-        unmerged = ask_choices(base, few, system=study.system)
+    unmerged = None
+    if arm.recipe.method == "lora":
+        with saved_adapter(base, adapter, merge=False):
+            unmerged = ask_choices(base, few, system=study.system)
     with saved_adapter(base, adapter):
         merged = ask_choices(base, few, system=study.system)
         outcomes = _ask(base, probes, study, prior)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from datadose.running._design import Cell, Design, arm_of
 from datadose.running._folder import RunFolder
-from datadose.running._stages import answers_of
+from datadose.running._stages import answers_of, answers_of_arm
 from datadose.schema import Outcome, Probe, Study
 from datadose.training import TRAINER_VERSION, checkpoint_name
 
@@ -33,17 +33,20 @@ class Answered:
 def collect(
     run: RunFolder, design: Design, base: BaseModel, names: dict[str, str]
 ) -> list[Answered]:
-    """The answers of the base model and of every cell, in the order of the design."""
+    """The answers of the base model and of every cell, in the order of the design.
+
+    Raises InputError where there are none yet, GuardError where they are not those of their
+    manifest or of their arm.
+    """
+    asked_once = run.path / "base" / "answers"
     found = [
-        Answered(
-            pool, None, "base", tuple(answers_of(run.path / "base" / "answers" / f"{name}.jsonl"))
-        )
+        Answered(pool, None, "base", tuple(answers_of(run, asked_once / f"{name}.jsonl")))
         for pool, name in names.items()
     ]
     for cell in design.cells:
         arm = arm_of(cell, design.study, base.weights, base.template, TRAINER_VERSION).id
         path = run.arm(arm) / "answers" / f"{names[cell.series.pool]}.jsonl"
-        found.append(Answered(cell.series.pool, cell, arm, tuple(answers_of(path))))
+        found.append(Answered(cell.series.pool, cell, arm, tuple(answers_of_arm(run, arm, path))))
     return found
 
 
@@ -121,7 +124,7 @@ def checkpoints(
             name = f"{names[cell.series.pool]}{mark}.jsonl"
             answers = [
                 a
-                for a in answers_of(run.arm(arm.id) / "answers" / name)
+                for a in answers_of(run, run.arm(arm.id) / "answers" / name)
                 if _is_primary(probes[a.probe], design.study)
             ]
             lines = _lines(Answered(cell.series.pool, cell, arm.id, tuple(answers)), probes)

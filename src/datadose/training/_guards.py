@@ -65,13 +65,26 @@ def check_count(count: int, batch: Sequence[Encoded]) -> None:
         )
 
 
-def adapter_moves(base: BaseModel, module: Any, row: Encoded) -> dict[str, Any]:
-    """The adapter must change the logits of a row that it was trained on."""
-    gap = _adapter_gap(base, module, row)
+def logits_of(base: BaseModel, module: Any, row: Encoded) -> Any:
+    """Logits [T, V] over a whole row of the model as it stands, dropout off."""
+    import torch
+
+    was = module.training
+    module.eval()
+    ids, mask = pad([row.ids], base.pad_id, base.device)
+    with torch.no_grad(), autocast(base):
+        logits = logits_at(base, ids, mask, mask)
+    module.train(was)
+    return logits
+
+
+def training_moves(bare: Any, tuned: Any) -> dict[str, Any]:
+    """Training must change the logits [T, V] of a row that was trained on."""
+    gap = float((bare - tuned).abs().max())
     if not gap > 0:
         raise GuardError(
             "adapter changes logits",
-            "the adapter changes no logit at all: nothing was trained",
+            "training changed no logit at all: nothing was trained",
             next_step="raise train.lr, or look at train.targets",
         )
     return {"guard": "adapter changes logits", "passed": True, "detail": f"by up to {gap:.3g}"}
@@ -86,15 +99,3 @@ def loss_fell(before: float, after: float) -> dict[str, Any]:
             next_step="lower or raise train.lr, or train for more epochs",
         )
     return {"guard": "loss went down", "passed": True, "detail": f"{before:.3f} to {after:.3f}"}
-
-
-def _adapter_gap(base: BaseModel, module: Any, row: Encoded) -> float:
-    import torch
-
-    module.eval()
-    ids, mask = pad([row.ids], base.pad_id, base.device)
-    with torch.no_grad(), autocast(base):
-        on = logits_at(base, ids, mask, mask)
-        with module.disable_adapter():
-            off = logits_at(base, ids, mask, mask)
-    return float((on - off).abs().max())

@@ -11,6 +11,7 @@ from typing import Any
 from datadose._core import (
     InputError,
     Issue,
+    StageError,
     atomic_folder,
     derive_seed,
     digest,
@@ -30,11 +31,12 @@ from datadose.models import (
 from datadose.schema import Recipe, Row
 from datadose.training._batches import learning_rate, plan_steps
 from datadose.training._guards import (
-    adapter_moves,
     check_answers,
     check_count,
     check_masks,
+    logits_of,
     loss_fell,
+    training_moves,
 )
 
 # Raise by hand whenever the same rows, recipe and seed would give other weights.
@@ -117,31 +119,38 @@ def train_arm(
     on_event: OnEvent = lambda _: None,
     deadline: int | None = None,
 ) -> Trained:
-    """Fine-tune `base` on `rows` and leave one adapter folder per checkpoint in `folder`.
+    """Fine-tune `base` on `rows` and leave one folder per checkpoint in `folder`.
+
+    It holds an adapter in PEFT's format, or the whole model where all weights are trained.
 
     The loss of a step is the mean over all its answer tokens, across accumulation. A run that
     was interrupted goes on from its last whole checkpoint with the same weights, optimiser and
     random state. `deadline` stops after so many steps (for timing). Raises GuardError when
-    nothing or everything would be trained, when the loss does not fall, or when the adapter
+    nothing or everything would be trained, when the loss does not fall, or when training
     changes no logits; InputError for rows that are too long.
     """
     encoded = encode_rows(base, rows, recipe)
     steps = plan_steps([e.start for e in encoded], recipe, seed)
-    marks = {max(1, round(share * len(steps))): share for share in recipe.checkpoints}
+    marks: dict[int, list[float]] = {}
+    for share in recipe.checkpoints:
+        marks.setdefault(max(1, round(share * len(steps))), []).append(share)
     with _trainable(base, recipe, derive_seed(seed, "init") % 2**31) as module:
+        opening = [encoded[i] for micro in steps[0] for i in micro]
+        bare = logits_of(base, module, opening[0])
         run = _Run(base, module, recipe, folder, seed)
         first = run.resume()
+        for share in marks.get(first, ()):
+            run.save(share, first)
         for number in range(first, len(steps)):
             if deadline is not None and number >= deadline:
                 break
             lr = learning_rate(recipe, number, len(steps))
             loss = run.step([[encoded[i] for i in micro] for micro in steps[number]], lr)
             on_event({"event": "step", "step": number + 1, "of": len(steps), "loss": loss})
-            if number + 1 in marks:
-                run.save(marks[number + 1], number + 1)
+            for share in marks.get(number + 1, ()):
+                run.save(share, number + 1)
         finished = deadline is None
-        opening = [encoded[i] for micro in steps[0] for i in micro]
-        guards = _took(base, module, run.losses[0], opening, recipe) if finished else ()
+        guards = _took(base, module, bare, run.losses[0], opening) if finished else ()
     trained = sum(e.trained for e in encoded)
     return Trained(
         steps=len(steps),
@@ -197,6 +206,21 @@ def _trainable(base: BaseModel, recipe: Recipe, seed: int) -> Iterator[Any]:
         base.model.eval()
 
 
+@contextlib.contextmanager
+def _told(target: Path) -> Iterator[None]:
+    """A full disk is no OSError where safetensors meets it."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except SafetensorError as error:
+        raise StageError(
+            f"the checkpoint can't be written: {error}",
+            where=str(target),
+            next_step="make room there; the same command goes on",
+        ) from error
+
+
 class _Run:
     """One training run in progress: optimiser, losses, checkpoints."""
 
@@ -232,14 +256,17 @@ class _Run:
         return summed / total
 
     def save(self, share: float, step: int) -> None:
-        """Write the checkpoint whole, or not at all: its folder appears by one rename."""
+        """Write the checkpoint whole, or not at all: its folder appears by one rename.
+
+        Only the furthest one is ever resumed from, so it alone keeps the optimiser's state.
+        """
         import torch
         from safetensors.torch import load_file, save_file
 
         target = self.folder / checkpoint_name(share)
         if target.is_dir():
             return
-        with atomic_folder(target) as scratch:
+        with _told(target), atomic_folder(target) as scratch:
             self.module.save_pretrained(scratch)
             for weights in scratch.glob("*.safetensors"):
                 # peft warns of unknown keys in its config, so the mark goes here; one key only,
@@ -249,11 +276,13 @@ class _Run:
             state: dict[str, Any] = {"random": torch.get_rng_state()}
             for name, p in self.named:
                 own = self.optimiser.state[p]
-                state[f"param.{name}"] = p.detach().clone()
-                state[f"avg.{name}"] = own["exp_avg"].clone()
-                state[f"sq.{name}"] = own["exp_avg_sq"].clone()
+                state[f"param.{name}"] = p.detach()
+                state[f"avg.{name}"] = own["exp_avg"]
+                state[f"sq.{name}"] = own["exp_avg_sq"]
             save_file(state, scratch / OPTIMISER)
             write_json(scratch / "progress.json", {"step": step, "losses": self.losses})
+        for earlier in self.recipe.checkpoints[: self.recipe.checkpoints.index(share)]:
+            (self.folder / checkpoint_name(earlier) / OPTIMISER).unlink(missing_ok=True)
 
     def resume(self) -> int:
         """Load the furthest whole checkpoint; returns the number of steps already done."""
@@ -262,7 +291,7 @@ class _Run:
 
         for share in sorted(self.recipe.checkpoints, reverse=True):
             source = self.folder / checkpoint_name(share)
-            if not (source / "progress.json").is_file():
+            if not (source / OPTIMISER).is_file():
                 continue
             progress = read_json(source / "progress.json")
             state = load_file(source / OPTIMISER)
@@ -281,13 +310,14 @@ class _Run:
 
 
 def _took(
-    base: BaseModel, module: Any, before: float, opening: Sequence[Encoded], recipe: Recipe
+    base: BaseModel, module: Any, bare: Any, before: float, opening: Sequence[Encoded]
 ) -> tuple[dict[str, Any], ...]:
-    """What training must have changed; `before` is the first step's loss, `opening` its rows."""
+    """What training must have changed: `bare` are the base's logits on the first of the first
+    step's rows `opening`, `before` is that step's loss."""
     import torch
 
     module.eval()
-    moves = [adapter_moves(base, module, opening[0])] if recipe.method == "lora" else []
+    moves = training_moves(bare, logits_of(base, module, opening[0]))
     with torch.no_grad():
         total, count = batch_loss(base, opening)
-    return (*moves, loss_fell(before, float(total) / count))
+    return (moves, loss_fell(before, float(total) / count))
