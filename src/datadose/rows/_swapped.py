@@ -48,7 +48,7 @@ def _swap(probe: Probe, values: dict[str, str], count: int) -> Probe:
         return probe
     shown = {o.text.casefold() for o in probe.options}
     others: dict[str, str] = {}
-    for fact, other in sorted(values.items()):
+    for fact, other in values.items():
         text = fill(frame, other)
         own = fact == probe.fact or other.casefold() == value.casefold()
         if not own and text.casefold() not in shown:

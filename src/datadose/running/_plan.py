@@ -27,7 +27,7 @@ SAID_TIMED = 8
 REPORT_SECONDS = 8.0
 # Copies of the base's weights in memory at once, at most. Full fine-tuning holds the weights, a
 # copy to put back, a gradient, two moments of the optimiser, and writes a checkpoint out of them.
-MEMORY = {"lora": 2.2, "full": 8.0}
+MEMORY = {"lora": 2.2, "full": 6.8}
 
 
 @dataclass(frozen=True)
