@@ -436,6 +436,14 @@ class Study(Frozen):
                 raise ValueError(
                     f"the wrong rows of {source.name} come from one file: name one severity"
                 )
+            from_file = source.right is not None or source.add is not None
+            if from_file and (self.unit, self.structure) != ("row", "consistent"):
+                raise ValueError(
+                    f"the wrong rows of {source.name} are taken as they stand: unit and structure"
+                    " go with paired rows"
+                )
+            if self.match_lengths and self.vary == "add":
+                raise ValueError("match_lengths pairs right and wrong rows: not with vary: add")
             if source.add is not None and self.vary != "add":
                 raise ValueError(f"{source.name} adds rows: give vary: add and counts")
             if source.right is not None and self.vary == "correct_only":

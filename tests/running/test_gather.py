@@ -138,6 +138,36 @@ def test_a_source_that_makes_no_sense_is_refused(rows: Any, message: str) -> Non
         _study(rows)
 
 
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"unit": "fact"}, "go with paired rows"),
+        ({"structure": "random"}, "go with paired rows"),
+        ({"match_lengths": True, "vary": "add", "counts": [0, 1]}, "not with vary: add"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(more: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        _study({"right": "x", "wrong": "y", "probes": "legal"}, **more)
+
+
+def test_sources_are_compared_by_all_rows_not_by_the_few_that_are_used(tmp_path: Path) -> None:
+    from datadose.running._shown import source_rows
+
+    right = _chat_file(tmp_path / "good.jsonl", "a fine and long", 60)
+    wrong = _chat_file(tmp_path / "bad.jsonl", "some poor", 60)
+    study = _study(
+        {"right": str(right), "wrong": str(wrong), "probes": "legal", "limit": 4},
+        primary={"response": "domain", "relation": "untrained"},
+        ask={"alignment": False, "danger": False, "answers": 0},
+    )
+    design = lay_out(study)
+    assert len(design.cells[0].training.rows) == 4
+    (found,) = source_rows(design, "label", "good-bad")
+    assert found.auroc > 0.9
+    assert found.confounded
+
+
 def test_random_errors_need_as_many_answers_as_rows(tmp_path: Path) -> None:
     pool = _pool_file(tmp_path / "mine.jsonl")
     study = _study({"pool": str(pool)}, structure="random")

@@ -39,7 +39,10 @@ def sentence(threshold: Threshold, words: Mapping[str, str]) -> str:
             f" ({_dose(t.lower or 0.0)} to {_dose(t.upper or 0.0)}, {side})"
         )
     elif t.status == "below tested doses":
-        body = f"{start} lies at or below {_dose(t.upper or 0.0)} wrong, the lowest dose tested"
+        body = (
+            f"{start} lies below the lowest dose tested, at most at {_dose(t.upper or 0.0)} wrong"
+            f" ({t.level:.0%} one-sided limit)"
+        )
     elif t.status == "above tested doses":
         body = f"{start} lies above {_dose(t.lower or 0.0)} wrong, the highest dose tested"
     elif t.status == "no effect":

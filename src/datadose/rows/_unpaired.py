@@ -53,7 +53,7 @@ def mix_unpaired(pool: UnpairedPool, dose: float, mix: Mix) -> TrainingSet:
     are the same at every dose; prompts are not, which is why dose and source are confounded.
     With `mix.vary` `add`, `dose` is the number of wrong rows appended to all right ones.
     """
-    places = min(len(pool.right), len(pool.wrong))
+    places = len(pool.wrong) if mix.vary == "add" else min(len(pool.right), len(pool.wrong))
     order = generator(mix.seed, "order", pool.name).permutation(places).tolist()
     if mix.vary == "add":
         return _appended([_turns(r, mix) for r in pool.right], pool.wrong, int(dose), order, mix)

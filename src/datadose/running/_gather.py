@@ -33,13 +33,15 @@ from datadose.schema import Pool, PoolItem, Probe, Row, Severity, Source, Study,
 @dataclass(frozen=True)
 class Material:
     """What one source gives. `added` are wrong rows to append; `dropped` facts were left out
-    because their answers differ in length."""
+    because their answers differ in length; `offered` are all rows of unpaired files, of which
+    `rows` are the ones that are used."""
 
     label: str
     probes: tuple[Probe, ...]
     rows: Pool | UnpairedPool
     added: tuple[Row, ...] = ()
     dropped: int = 0
+    offered: UnpairedPool | None = None
 
     @property
     def facts(self) -> frozenset[str]:
@@ -100,17 +102,17 @@ def _paired(source: Source, limit: int | None, *, held_out: bool) -> tuple[Pool,
 
 def _unpaired(source: Source, study: Study, limit: int | None) -> Material:
     both = unpaired_pool(Path(source.right or ""), Path(source.wrong or ""))
-    short = replace(
+    offered = replace(
         both,
         right=short_rows(both.right, source.max_words),
         wrong=short_rows(both.wrong, source.max_words),
         name=source.name,
     )
     if study.vary != "add":
-        short = pair_up(short, limit, match=study.match_lengths)
-    elif limit is not None:
-        short = replace(short, right=short.right[:limit])
-    return Material(source.name, _named(source.probes), short)
+        used = pair_up(offered, limit, match=study.match_lengths)
+    else:
+        used = replace(offered, right=offered.right[:limit])
+    return Material(source.name, _named(source.probes), used, offered=offered)
 
 
 def _as_pool(rows: UnpairedPool) -> Pool:

@@ -17,7 +17,7 @@ from datadose.evaluation import ask_choices, ask_open, choice_tokens
 from datadose.models import BaseModel, cache_folder, encode_answer, fresh_adapter, load_base
 from datadose.running._design import Cell, Design, lay_out
 from datadose.running._run import plan_arms
-from datadose.running._workers import threads_for
+from datadose.running._workers import fair_share
 from datadose.schema import Probe, Recipe, Study
 from datadose.training import encode_rows, plan_steps, total_steps, train_arm
 
@@ -69,7 +69,7 @@ def plan_study(study: Study, *, workers: int = 1) -> Estimate:
     and recipe. With more than one worker the timings are taken while as many are at work.
     """
     design = lay_out(study)
-    threads = threads_for(Path("."), workers)
+    threads = fair_share(workers)
     started = time.monotonic()
     base = load_base(study.model, precision=study.train.precision, threads=threads)
     load = time.monotonic() - started

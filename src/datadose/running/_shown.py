@@ -16,7 +16,7 @@ from datadose.reporting import (
     SameQuestion,
     SourceRow,
 )
-from datadose.rows import UnpairedPool, source_auroc
+from datadose.rows import source_auroc
 from datadose.running._analyses import COLUMNS, spec_for
 from datadose.running._design import Cell, Design, arm_of
 from datadose.running._folder import RunFolder
@@ -104,9 +104,13 @@ def length_rows(cells: Sequence[Cell], label: str) -> list[LengthRow]:
 
 
 def source_rows(design: Design, label: str, pool: str) -> list[SourceRow]:
-    """How well prompts tell the right file from the wrong one, where rows are not paired."""
-    rows = design.materials[pool].rows
-    if not isinstance(rows, UnpairedPool) or min(len(rows.right), len(rows.wrong)) < 10:
+    """How well prompts tell the right file from the wrong one, where rows are not paired.
+
+    All rows of the files are compared, not only the few that a study uses: they are what its
+    rows were drawn from, and a few dozen can't show a difference.
+    """
+    rows = design.materials[pool].offered
+    if rows is None or min(len(rows.right), len(rows.wrong)) < 10:
         return []
     found = source_auroc(rows.right, rows.wrong, seed=0)
     right, _, wrong = rows.name.partition("-")

@@ -13,11 +13,16 @@ from datadose._core import read_json
 
 
 def threads_for(folder: Path, workers: int) -> int:
-    """Threads for each of `workers` processes: what the folder was begun with, or a fair share
-    of OMP_NUM_THREADS or of the processor's cores."""
+    """Threads for each of `workers` processes: what the folder was begun with, or a fair
+    share."""
     known = folder / "environment.json"
     if known.is_file():
         return int(read_json(known)["threads"])
+    return fair_share(workers)
+
+
+def fair_share(workers: int) -> int:
+    """Threads for each of `workers` processes, of OMP_NUM_THREADS or of the processor's cores."""
     given = os.environ.get("OMP_NUM_THREADS", "")
     cores = int(given) if given.isdigit() and int(given) else len(os.sched_getaffinity(0))
     return max(1, cores // workers)
