@@ -5,8 +5,8 @@
 Reads the answers on disk, whose raw scores are kept for every option, and prints the share of
 reworded choices in which the right option has the greatest log-likelihood: among the options of the
 question's own fact, and among all that were shown. `contentless` takes from every score the base
-model's own under the prompt "?". An arm trained on right answers under wrong prompts (`shuffled`) has
-learnt no fact.
+model's own under the prompt "?". An arm trained on right answers under wrong prompts (`shuffled`)
+has learnt no fact.
 """
 
 from __future__ import annotations
