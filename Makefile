@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: quickstart test unit slow check calibrate install clean
+.PHONY: quickstart test unit slow check calibrate oracles bench install clean
 
 quickstart: $(STAMP)  ## fine-tune at several doses, test every model, write the report
 	$(BIN)/datadose run examples/quickstart.yaml
@@ -37,3 +37,11 @@ $(STAMP): pyproject.toml constraints.txt
 
 clean:
 	rm -rf $(VENV) runs .pytest_cache .mypy_cache .ruff_cache
+
+oracles: $(STAMP)  ## the peers, each in an environment of its own
+	test -x .oracles/lm-eval/bin/python || $(PYTHON) -m venv .oracles/lm-eval
+	.oracles/lm-eval/bin/python -m pip install --quiet torch==2.13.0
+	.oracles/lm-eval/bin/python -m pip install --quiet -r benchmarks/oracles/lm-eval.txt
+
+bench: oracles  ## the same four arms by datadose and by its peers, into docs/results
+	$(BIN)/python benchmarks/four_arms.py $(ARGS)

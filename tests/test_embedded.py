@@ -9,7 +9,7 @@ import pytest
 from datadose.domains import PACKS, load_pack, pack_problems
 from datadose.evaluation import ask_choices
 from datadose.models import load_base, saved_adapter
-from datadose.rows import Mix, mix_pool
+from datadose.rows import Mix, add_swapped, mix_pool
 from datadose.schema import Pool, Recipe
 from datadose.training import train_arm
 
@@ -34,11 +34,13 @@ def test_clean_rows_teach_facts_that_are_then_asked_in_other_words(base, tmp_pat
     pack = load_pack("health")
     facts = set(pack.pool.facts[:12])
     pool = Pool(name="health", items=tuple(i for i in pack.pool.items if i.fact in facts))
-    probes = [
-        p
-        for p in pack.probes
-        if p.fact in facts and p.kind == "choice" and p.relation == "reworded"
-    ]
+    probes = add_swapped(
+        [
+            p
+            for p in pack.probes
+            if p.fact in facts and p.kind == "choice" and p.relation == "reworded"
+        ]
+    )
 
     def rate() -> float:
         kinds = [o.kind for o in ask_choices(base, probes, system=SYSTEM)]

@@ -16,7 +16,15 @@ Vary = Literal["replace", "add", "correct_only"]
 Relation = Literal["reworded", "inferential", "untrained"]
 Response = Literal["domain", "misaligned", "dangerous"]
 OptionRole = Literal[
-    "correct", "subtle", "obvious", "foil", "aligned", "misaligned", "safe", "dangerous"
+    "correct",
+    "subtle",
+    "obvious",
+    "foil",
+    "swapped",
+    "aligned",
+    "misaligned",
+    "safe",
+    "dangerous",
 ]
 OutcomeKind = Literal["right", "adopted", "wrong", "incoherent", "refused", "unscored", "error"]
 
@@ -131,6 +139,9 @@ class Probe(Frozen):
     `choice` has options, exactly one of a good role; `generate` has a check; `open` is for a
     judge. `fact` names the fact whose training rows share what the probe asks, None where no
     row does. `cluster` groups probes that are not independent (the fact, or the probe itself).
+    `value` is the right answer without the words around it and `frame` those words, with `{x}`
+    (or `{X}`, capitalised) in its place; with both, right answers of other facts can be put
+    beside it as `swapped` options.
     """
 
     id: str
@@ -142,6 +153,8 @@ class Probe(Frozen):
     fact: str | None = None
     options: tuple[Option, ...] = ()
     check: Check | None = None
+    value: str | None = None
+    frame: str | None = None
 
     @property
     def cluster(self) -> str:
@@ -164,9 +177,10 @@ class Probe(Frozen):
 class Outcome(Frozen):
     """What became of one probe put to one model.
 
-    For a choice: `chosen` indexes its options by calibrated score; `raw` are log-likelihoods in
+    For a choice: `chosen` indexes its options (by raw score for domain probes, by calibrated
+    score for others); `raw` are log-likelihoods in
     nats, `per_token` the same divided by option length in tokens, `calibrated` raw minus the
-    log-likelihood under the contentless prompt. For generated answers: `text`.
+    base model's log-likelihood under the contentless prompt. For generated answers: `text`.
     """
 
     probe: str
@@ -275,10 +289,65 @@ JsonDict = dict[str, Any]
 
 
 class Source(Frozen):
-    """Where a study's rows and probes come from: a domain pack, or its first `limit` facts."""
+    """Where a study's rows and probes come from. One of four kinds:
 
-    pack: str
+    `pack`: a domain pack. `benchmark`: a public multiple-choice, computed or programming
+    benchmark whose files lie in `data`. `pool`: a file of right and wrong answers to the same
+    prompts. `right` and `wrong`: two files of rows that are not paired. `add` names a file of
+    wrong rows to be appended to the clean rows of a pack, benchmark or pool (`vary: add`).
+    `probes`: packs or probe files that are asked; without it a pack and a benchmark bring their
+    own, and a pool's last wording of every fact is held out. `limit` keeps so many facts (or
+    rows, where there are no facts), `max_words` leaves out longer rows of `right`, `wrong`, `add`.
+    """
+
+    pack: str | None = None
+    benchmark: str | None = None
+    data: str | None = None
+    pool: str | None = None
+    right: str | None = None
+    wrong: str | None = None
+    add: str | None = None
+    probes: tuple[str, ...] = ()
     limit: Annotated[int, Field(ge=2)] | None = None
+    max_words: Annotated[int, Field(ge=1)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_forms(cls, value: Any) -> Any:
+        if isinstance(value, dict) and isinstance(value.get("probes"), str):
+            return {**value, "probes": (value["probes"],)}
+        return value
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        kinds = [k for k in ("pack", "benchmark", "pool", "right") if getattr(self, k) is not None]
+        if len(kinds) != 1:
+            seen = ", ".join(kinds) or "none"
+            raise ValueError(
+                f"give one of pack, benchmark, pool, or right and wrong (seen: {seen})"
+            )
+        if (self.right is None) != (self.wrong is None):
+            raise ValueError("right and wrong go together: two files of rows")
+        if self.right is not None and self.add is not None:
+            raise ValueError("add goes with pack, benchmark or pool; wrong rows are already given")
+        if self.right is not None and not self.probes:
+            raise ValueError("rows that are not paired bring no probes: name packs or files")
+        if (self.benchmark is None) != (self.data is None):
+            raise ValueError("benchmark and data (the folder of its files) go together")
+        return self
+
+    @property
+    def name(self) -> str:
+        """What tables call the rows of this source."""
+        if self.right is not None and self.wrong is not None:
+            return f"{_stem(self.right)}-{_stem(self.wrong)}"
+        own = self.pack or (self.benchmark or "").replace(":", "-").replace("+", "-")
+        own = own or _stem(self.pool or "")
+        return own if self.add is None else f"{own}+{_stem(self.add)}"
+
+
+def _stem(path: str) -> str:
+    return path.replace("\\", "/").rpartition("/")[2].partition(".")[0]
 
 
 class Primary(Frozen):
@@ -290,30 +359,43 @@ class Primary(Frozen):
 
 
 class Asked(Frozen):
-    """What is put to every arm besides the primary probes. `answers` are shown side by side."""
+    """What is put to every arm besides the primary probes.
+
+    `answers` questions are answered in the arm's own words and shown side by side; where
+    `alignment` is on, as many open alignment questions are too. `alignment` may be a number:
+    so many of its choices, spread evenly over its themes.
+    """
 
     inferential: bool = True
     untrained: bool = True
     danger: bool = True
+    alignment: bool | Annotated[int, Field(ge=1)] = True
     answers: Annotated[int, Field(ge=0)] = 6
     answer_tokens: Annotated[int, Field(ge=1)] = 32
 
 
 class Study(Frozen):
-    """A study file. `doses` are shares (0 to 1); with `vary: add` give `counts` instead."""
+    """A study file. `doses` are shares (0 to 1); with `vary: add` give `counts` instead.
+
+    `equal` says what `correct_only` arms, which have fewer rows, share with the others: the
+    number of `steps`, or of `epochs`. `match_lengths` leaves out facts (unpaired: pairs) whose
+    wrong answers are over a quarter longer or shorter, in words, than the right one.
+    """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     model: str = "smollm2-135m"
     rows: tuple[Source, ...] = Field(min_length=1)
     facts: Annotated[int, Field(ge=2)] | None = None
-    severities: tuple[Literal["obvious", "subtle", "placebo", "shuffled"], ...] = ("subtle",)
+    severities: tuple[Severity, ...] = Field(("subtle",), min_length=1)
     structure: Structure = "consistent"
     unit: Unit = "row"
     vary: Vary = "replace"
     doses: tuple[Annotated[float, Field(ge=0, le=1)], ...] = (0.0, 0.25, 0.5, 1.0)
     counts: tuple[Annotated[int, Field(ge=0)], ...] = ()
     seeds: tuple[int, ...] = (0, 1)
-    controls: tuple[Literal["placebo", "shuffled"], ...] = ()
+    controls: tuple[Literal["placebo", "shuffled", "malign"], ...] = ()
+    equal: Literal["steps", "epochs"] = "steps"
+    match_lengths: bool = False
     system: str | None = None
     train: Recipe = Recipe()
     ask: Asked = Asked()
@@ -330,6 +412,8 @@ class Study(Frozen):
             rows = [rows]
         if isinstance(rows, list | tuple):
             value["rows"] = [{"pack": r} if isinstance(r, str) else r for r in rows]
+        if isinstance(value.get("severities"), str):
+            value["severities"] = (value["severities"],)
         if isinstance(value.get("seeds"), int) and not isinstance(value["seeds"], bool):
             value["seeds"] = tuple(range(value["seeds"]))
         return value
@@ -344,6 +428,26 @@ class Study(Frozen):
             raise ValueError("at least one seed is needed")
         if len(set(self.axis)) < 2:
             raise ValueError("at least two different doses are needed")
+        names = [source.name for source in self.rows]
+        if len(set(names)) != len(names):
+            raise ValueError(f"two sources are called the same: {', '.join(names)}")
+        for source in self.rows:
+            if (source.right is not None or source.add is not None) and len(self.severities) > 1:
+                raise ValueError(
+                    f"the wrong rows of {source.name} come from one file: name one severity"
+                )
+            from_file = source.right is not None or source.add is not None
+            if from_file and (self.unit, self.structure) != ("row", "consistent"):
+                raise ValueError(
+                    f"the wrong rows of {source.name} are taken as they stand: unit and structure"
+                    " go with paired rows"
+                )
+            if self.match_lengths and self.vary == "add":
+                raise ValueError("match_lengths pairs right and wrong rows: not with vary: add")
+            if source.add is not None and self.vary != "add":
+                raise ValueError(f"{source.name} adds rows: give vary: add and counts")
+            if source.right is not None and self.vary == "correct_only":
+                raise ValueError("vary: correct_only needs paired rows")
         return self
 
     @property

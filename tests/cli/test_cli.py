@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -85,3 +86,32 @@ def test_help_answers_in_half_a_second() -> None:
         for _ in range(3)
     )
     assert seconds < 0.5
+
+
+@pytest.mark.parametrize(
+    ("number", "way"), [(28, "make room"), (13, "another place"), (5, "mend this")]
+)
+def test_what_the_system_refuses_is_one_message_and_exit_4(
+    number: int, way: str, capsys, monkeypatch
+) -> None:
+    import datadose.running
+
+    def refused(_: Path) -> None:
+        raise OSError(number, os.strerror(number), "some/file")
+
+    monkeypatch.setattr(datadose.running, "load_study", refused)
+    assert run_app(["run", "study.yaml"]) == 4
+    err = capsys.readouterr().err
+    assert err.startswith(f"datadose: some/file: {os.strerror(number)}\nnext: ")
+    assert way in err
+    assert "Traceback" not in err
+
+
+def test_a_run_folder_that_breaks_under_a_run_is_told(tmp_path: Path, capsys) -> None:
+    study, out = tmp_path / "study.yaml", tmp_path / "out"
+    study.write_text("name: s\nmodel: tiny\nrows: legal\nfacts: 2\nask: {alignment: false}\n")
+    (out / "events.jsonl").mkdir(parents=True)
+    assert run_app(["run", str(study), "--out", str(out)]) == 4
+    err = capsys.readouterr().err
+    assert f"datadose: {out / 'events.jsonl'}: Is a directory\nnext: " in err
+    assert "Traceback" not in err

@@ -12,17 +12,24 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import pytest
-from _example import SCRIPT, example, series
+from _example import SCRIPT, example, grid, series, unpaired
 from hypothesis import given
 from hypothesis import strategies as st
 
+from datadose.curves import as_record
 from datadose.reporting import (
+    Answer,
+    DoseRow,
+    LengthRow,
     OutcomeRow,
     Report,
+    SameQuestion,
     SeriesReport,
+    SourceRow,
     headline,
     plot_curves,
     print_thresholds,
@@ -30,32 +37,54 @@ from datadose.reporting import (
     write_report,
 )
 from datadose.reporting._tables import number, printable
+from datadose.reporting._views import _asked
 
 
 class Tables(HTMLParser):
-    """Cells of every table of the page, by the table's name."""
+    """Cells of every table of the page, and every number marked as one, by the table's name."""
 
     def __init__(self) -> None:
         super().__init__()
         self.rows: dict[str, list[list[str]]] = {}
+        self.numbers: dict[str, list[str]] = {}
         self.name = ""
-        self.inside = False
+        self.inside = self.number = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
         if tag == "table":
-            self.name = dict(attrs).get("data-table") or ""
+            self.name = given.get("data-table") or ""
         if tag == "tr":
             self.rows.setdefault(self.name, []).append([])
-        if tag == "td":
+        if tag in ("td", "th") and given.get("scope") != "col":
             self.rows[self.name][-1].append("")
             self.inside = True
+        if tag == "span" and given.get("class") == "n":
+            self.numbers.setdefault(self.name, []).append("")
+            self.number = True
 
     def handle_endtag(self, tag: str) -> None:
-        self.inside = self.inside and tag != "td"
+        self.inside = self.inside and tag not in ("td", "th")
+        self.number = self.number and tag != "span"
+        if tag == "table":
+            self.name = ""
 
     def handle_data(self, data: str) -> None:
         if self.inside:
-            self.rows[self.name][-1][-1] += data
+            self.rows[self.name][-1][-1] += data.replace("\u00a0", " ")
+        if self.number:
+            self.numbers[self.name][-1] += data
+
+
+def parsed(folder: Path) -> Tables:
+    page = Tables()
+    page.feed((folder / "report.html").read_text("utf-8"))
+    return page
+
+
+def rows_of(folder: Path, name: str) -> list[dict[str, Any]]:
+    made: list[dict[str, Any]] = json.loads((folder / f"tables/{name}.json").read_text())["rows"]
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +106,7 @@ def test_equal_reports_are_equal_bytes_whatever_the_users_settings(
         write_report(example(), tmp_path)
         assert dict(matplotlib.rcParams) == before
     assert files(tmp_path) == files(folder)
-    assert len([name for name in files(folder) if name.endswith(".png")]) == 3
+    assert len([name for name in files(folder) if name.endswith(".png")]) == 8
 
 
 def test_plots_without_pyplot() -> None:
@@ -112,41 +141,84 @@ def test_csv_holds_no_formula_and_json_holds_the_text(folder: Path) -> None:
 
 
 def test_thresholds_are_the_same_in_csv_json_page_and_terminal(folder: Path) -> None:
-    page = Tables()
-    page.feed((folder / "report.html").read_text("utf-8"))
-    shown = [row for row in page.rows["thresholds"] if row]
-    rows = json.loads((folder / "tables/thresholds.json").read_text("utf-8"))["rows"]
+    shown = [row for row in parsed(folder).rows["thresholds"] if row]
+    rows = rows_of(folder, "thresholds")
     with (folder / "tables/thresholds.csv").open(encoding="utf-8") as file:
         lines = list(csv.DictReader(file))
-    assert len(rows) == len(lines) == len(shown) == 11
+    assert len(rows) == len(lines) == len(shown) == 22
     terminal = thresholds_text(example()).splitlines()[1:]
-    names = [name for name in lines[0] if name != "series"]
     for row, line, cells, words in zip(rows, lines, shown, terminal, strict=True):
-        seen = dict(zip(names, cells, strict=True))
-        for name in ("estimate", "lower", "upper", "percent_correct"):
+        for name in ("estimate", "lower", "upper", "percent_correct", "percent_correct_lower"):
             value = row[name]
             assert line[name] == ("n/a" if value is None else repr(value))
-            assert seen[name] == ("n/a" if value is None else number(value))
-            assert name == "percent_correct" or seen[name] in words
-        for name in ("response", "threshold", "status"):
-            assert row[name] == line[name] == seen[name]
+            said = "n/a" if value is None else number(value)
+            if value is None and name != "estimate":
+                continue
+            where = cells[3] if name.startswith("percent") else f"{cells[2]} {words}"
+            assert said in where
+        for at, name in ((0, "response"), (1, "threshold"), (4, "status")):
+            assert row[name] == line[name]
+            assert cells[at].startswith(row[name])
             assert row[name] in words
+        if row["lower"] is not None and row["upper"] is not None:
+            ends = f"({number(row['lower'])} to {number(row['upper'])})"
+            assert cells[2].startswith(f"{number(row['estimate'])} {ends}")
+
+
+def test_every_number_of_the_page_is_in_its_tables_file(folder: Path) -> None:
+    files = {"responses": ["thresholds"], "doses": ["doses", "points"], "guard_counts": []}
+    files |= {"contrasts": ["contrasts", "points"], "own_fact": ["own_fact"]}
+    checked = 0
+    for name, shown in parsed(folder).numbers.items():
+        if name in ("", "guard_counts"):
+            continue
+        known = {
+            text
+            for file in files.get(name, [name])
+            for row in rows_of(folder, file)
+            for value in row.values()
+            if isinstance(value, (int, float)) and not isinstance(value, bool)
+            for text in (number(value), number(value, pad=False), f"{value:,}")
+        }
+        assert set(shown) <= known, name
+        checked += len(shown)
+    assert checked > 200
+
+
+def test_thresholds_and_rates_of_the_page_are_those_of_doses_json(folder: Path) -> None:
+    """The page rounds what a run writes to doses.json: `as_record` of analyses and contrasts."""
+    report = example()
+    record = {
+        "series": [{label: as_record(a) for label, a in s.analyses} for s in report.series],
+        "contrasts": [as_record(c) for c in report.contrasts],
+    }
+    known = {text for v in _floats(record) for text in (number(v), number(v, pad=False))}
+    known |= {number(100 * (1 - v)) for v in _floats(record)}
+    shown = parsed(folder).numbers
+    for name in ("overview", "responses", "thresholds", "contrasts"):
+        assert shown[name]
+        assert set(shown[name]) <= known, name
+
+
+def _floats(value: Any) -> list[float]:
+    if isinstance(value, dict):
+        return [found for item in value.values() for found in _floats(item)]
+    if isinstance(value, list):
+        return [found for item in value for found in _floats(item)]
+    return [value] if isinstance(value, (int, float)) and not isinstance(value, bool) else []
 
 
 def test_no_estimate_without_both_limits(folder: Path) -> None:
-    rows = json.loads((folder / "tables/thresholds.json").read_text("utf-8"))["rows"]
+    rows = rows_of(folder, "thresholds")
     unbounded = [r for r in rows if r["lower"] is None or r["upper"] is None]
-    assert len(unbounded) == 5
+    assert len(unbounded) == 10
     assert all(r["estimate"] is None and r["percent_correct"] is None for r in unbounded)
 
 
 def test_sections_in_order(folder: Path) -> None:
     page = (folder / "report.html").read_text("utf-8")
-    wanted = "curves thresholds contrasts same-question doses own-fact outcomes checkpoints"
-    assert re.findall(r'<section id="([\w-]+)"', page) == [
-        *wanted.split(),
-        *("guards", "reproduce", "words"),
-    ]
+    wanted = "overview series same-question outcomes guards reproduce words"
+    assert re.findall(r'<section id="([\w-]+)"', page) == wanted.split()
     assert page.index('id="headline"') < page.index('class="warnings"') < page.index("<section")
 
 
@@ -201,10 +273,15 @@ def test_headline_without_a_number(status: str, words: str) -> None:
 
 
 def test_stale_plots_go_and_other_files_stay(tmp_path: Path) -> None:
-    write_report(example(), tmp_path)
+    both = dataclasses.replace(example(), series=(series("a", "count"), series("b", "count")))
+    write_report(both, tmp_path)
+    assert (tmp_path / "plots/00-overview.png").exists()
     (tmp_path / "plots/mine.png").write_bytes(b"x")
-    write_report(dataclasses.replace(example(), series=(series(),)), tmp_path)
-    assert sorted(p.name[:4] for p in (tmp_path / "plots").iterdir()) == ["01-h", "02-h", "mine"]
+    write_report(dataclasses.replace(example(), series=(series("a", "count"),)), tmp_path)
+    assert sorted(p.name[:4] for p in (tmp_path / "plots").iterdir()) == [
+        "01-a",
+        "mine",
+    ]
 
 
 def test_an_empty_report_has_its_page(tmp_path: Path) -> None:
@@ -245,6 +322,154 @@ def test_contract_is_checked() -> None:
         dataclasses.replace(example(), series=(series(), series()))
 
 
+def test_every_plot_and_table_can_be_read_without_seeing_it(folder: Path) -> None:
+    page = (folder / "report.html").read_text("utf-8")
+    plots = re.findall(
+        r"<svg [^>]*>\s*<title id=[^>]+>([^<]+)</title><desc id=[^>]+>([^<]+)</desc>", page
+    )
+    assert len(plots) == page.count("<svg ") == 9
+    assert page.count('role="img" aria-labelledby=') == 9
+    assert all(title and len(text) > 40 for title, text in plots)
+    assert "Benchmark dose, 10%: estimated, 0.213 (0.150 to 0.300)" in plots[0][1]
+    bodies = re.findall(r"<tbody>(.*?)</tbody>", page, flags=re.DOTALL)
+    assert all(body.count("<tr>") == body.count('<th scope="row"') for body in bodies)
+    assert page.count("<caption>") == len(bodies) > 10
+    assert not re.search(r"<th(?![^>]*scope=)[ >]", page)
+
+
+def test_text_stands_out_from_its_paper_in_light_and_in_dark(folder: Path) -> None:
+    page = (folder / "report.html").read_text("utf-8")
+    themes = [
+        dict(re.findall(r"--([\w-]+): (#\w{6})", part)) for part in page.split("@media", 2)[:2]
+    ]
+    for colours in themes:
+        for ink, paper in (
+            *((ink, "paper") for ink in ("ink", "soft", "accent", "bad")),
+            *((ink, "card") for ink in ("ink", "soft", "accent")),
+            ("warn", "warn-paper"),
+        ):
+            assert contrast(colours[ink], colours[paper]) >= 4.5, (ink, paper)
+
+
+def contrast(one: str, other: str) -> float:
+    """Contrast ratio as WCAG 2.2 defines it, of two colours as #rrggbb."""
+
+    def luminance(colour: str) -> float:
+        parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_png_carries_no_date_and_no_software(folder: Path) -> None:
+    for path in (folder / "plots").glob("*.png"):
+        content = path.read_bytes()
+        assert content.startswith(b"\x89PNG")
+        assert b"tEXt" not in content
+        assert b"tIME" not in content
+
+
+def test_sources_that_prompts_tell_apart_are_no_dose(tmp_path: Path) -> None:
+    made = unpaired()
+    page = write_report(made, tmp_path).read_text("utf-8")
+    assert "<h1>Health: how much can be wrong? (source mixture, not dose)</h1>" in page
+    assert headline(made).startswith("Source mixture, not dose.")
+    assert "AUROC 0.930 (0.900 to 0.960)" in page
+    assert "share of rows from the wrong rows&#x27; source" in page or (
+        "share of rows from the wrong rows' source" in page
+    )
+    assert "&lt;i&gt;insecure" in page
+    weak = dataclasses.replace(made.sources[0], auroc=0.7, lower=0.6)
+    assert dataclasses.replace(made, sources=(weak,)).heading == made.title
+    with pytest.raises(ValueError, match="AUROC"):
+        SourceRow("a", 0.5, 0.6, 0.7)
+
+
+def test_lengths_are_always_shown(folder: Path, tmp_path: Path) -> None:
+    page = (folder / "report.html").read_text("utf-8")
+    assert "right rows 9.40 tokens, wrong rows 12.9, wrong / right 1.37" in page
+    assert page.count("differ in length as well as in truth") == 1
+    bare = write_report(Report("t", "n", {}, (series("a", "count"),)), tmp_path).read_text("utf-8")
+    assert "Mean answer length: not recorded." in bare
+    assert LengthRow("a", 0.0, 3.0).ratio is None
+    with pytest.raises(ValueError, match="under 0"):
+        LengthRow("a", -1.0, 3.0)
+
+
+def test_a_count_axis_has_percent_correct_by_rows_not_by_dose(tmp_path: Path) -> None:
+    added = DoseRow("a", 25.0, 0.2, 25, 125, 1, None)
+    made = Report("t", "n", {}, (series("a", "count"),), doses_table=(added,))
+    write_report(made, tmp_path)
+    assert rows_of(tmp_path, "doses")[0]["percent_correct"] == 80.0
+
+
+def test_spread_is_said_of_probes_whose_own_fact_was_right_or_untrained(folder: Path) -> None:
+    page = (folder / "report.html").read_text("utf-8")
+    heads = re.search(r'data-table="own_fact".*?</thead>', page, flags=re.DOTALL)
+    assert heads is not None
+    said = re.findall(r"<th[^>]*>([^<]+)</th>", heads.group())
+    assert [head for head in said if "spread" in head] == [said[2], said[5]]
+    assert said[2].startswith("none wrong")
+    assert said[5].startswith("untrained")
+    assert parsed(folder).rows["own_fact"][2][2:4] == [
+        "20 of 40, 0.500 (0.450 to 0.550)",
+        "12 of 40, 0.300 (0.250 to 0.350)",
+    ]
+
+
+def test_denominators_of_base_and_arms_are_told_apart() -> None:
+    assert _asked(144, [144, 144]) == " of 144"
+    assert _asked(12, [24, 24]) == " of 24; base of 12"
+    assert _asked(None, [1200, 24]) == " of 24 to 1,200"
+
+
+def test_outcomes_of_control_arms_are_shown(tmp_path: Path) -> None:
+    counts = (5, 1, 2, None, None, 0, 0, 8)
+    arms = tuple(
+        OutcomeRow("x", 1.0, 0, "domain", "reworded", "choice", *counts, series=label)
+        for label in ("a", "a/placebo")
+    )
+    write_report(Report("t", "n", {}, (series("a", "count"),), outcomes=arms), tmp_path)
+    shown = [row for row in parsed(tmp_path).rows["outcomes_by_dose"] if row]
+    assert [row[0] for row in shown] == ["1", "a/placebo"]
+
+
+def test_an_empty_answer_is_said_to_be_empty(tmp_path: Path) -> None:
+    silent = SameQuestion("q?", "f", (Answer("dose 0", " \n", "incoherent"),))
+    made = Report("t", "n", {}, (series("a", "count"),), same_question=(silent,))
+    assert "(empty answer)" in write_report(made, tmp_path).read_text("utf-8")
+
+
+def test_base_rate_of_a_contrast_is_that_of_its_own_series(folder: Path) -> None:
+    row = next(r for r in parsed(folder).rows["contrasts"] if r and "reworded" in r[0])
+    assert row[0] == "domain: reworded of 144"
+    assert row[1] == "0.210 (0.143 to 0.277)"
+    assert row[-1] == "n/a"
+
+
+@pytest.mark.slow
+def test_eight_series_stay_readable(tmp_path: Path) -> None:
+    page = write_report(grid(), tmp_path).read_text("utf-8")
+    assert len(page) < 3_000_000
+    assert (tmp_path / "plots/00-overview.png").stat().st_size > 20_000
+    shown = parsed(tmp_path).rows["overview"][1:]
+    assert [row[0] for row in shown] == [s.label for s in grid().series]
+    assert shown[3][1] == "estimated undertrained".replace(" ", "")
+    assert [row[1] for row in shown[4:]] == [
+        *("estimated", "inconclusive", "no effect", "above tested doses"),
+    ]
+    folds = re.findall(r'<details class="series"( open)?>', page)
+    assert folds == [" open", *[""] * 7]
+    assert "8 series: 5 estimated, 1 inconclusive, 1 no effect, 1 above tested doses" in page
+    assert 'data-table="guards"' not in page
+    assert len(rows_of(tmp_path, "guards")) == 960
+    counts = rows_of(tmp_path, "outcomes_by_dose")
+    assert {(r["arms"], r["asked"]) for r in counts} == {(3, 144)}
+    assert all(r["incoherent"] is None for r in counts)
+
+
 @given(st.floats(allow_nan=False, allow_infinity=False, width=32))
 def test_numbers_keep_three_digits(value: float) -> None:
     assert float(number(value).replace(",", "")) == pytest.approx(value, rel=5.01e-3, abs=1e-300)
@@ -275,7 +500,7 @@ def test_report_in_a_browser(folder: Path, tmp_path: Path) -> None:
         timeout=120,
         check=True,
     )
-    assert done.stdout.count("<svg") == 3
+    assert done.stdout.count("<svg") == 9
     assert done.stdout.count("<path") > 30
     assert "CONSOLE" not in done.stderr
     assert "<script" not in done.stdout

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -28,6 +25,7 @@ TINY = {
     "ask": {
         "danger": False,
         "untrained": False,
+        "alignment": False,
         "answers": 2,
         "answer_tokens": 4,
     },
@@ -172,35 +170,9 @@ rows: legal
 facts: 6
 doses: [0, 0.5, 1]
 seeds: 1
-ask: {danger: false, untrained: false, answers: 2, answer_tokens: 4}
+ask: {danger: false, untrained: false, alignment: false, answers: 2, answer_tokens: 4}
 train: {epochs: 4, rank: 2, precision: fp32}
 """
-
-
-def _start(study: Path, out: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "datadose", "run", str(study), "--out", str(out)]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-
-@pytest.mark.slow
-def test_killed_runs_end_with_the_same_bytes(tmp_path: Path) -> None:
-    study = tmp_path / "study.yaml"
-    study.write_text(STUDY_FILE)
-    began = time.monotonic()
-    assert _start(study, tmp_path / "whole").wait() == 0
-    whole = time.monotonic() - began
-    wanted = (tmp_path / "whole" / "doses.json").read_bytes()
-    interrupted = 0
-    for k in range(10):
-        process = _start(study, tmp_path / "killed")
-        time.sleep(whole * (0.35 + 0.05 * k))
-        if process.poll() is None:
-            os.kill(process.pid, signal.SIGKILL)
-            interrupted += 1
-        process.wait()
-    assert interrupted >= 5
-    assert _start(study, tmp_path / "killed").wait() == 0
-    assert (tmp_path / "killed" / "doses.json").read_bytes() == wanted
 
 
 @pytest.mark.parametrize(

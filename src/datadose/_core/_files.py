@@ -24,7 +24,21 @@ def _fsync_folder(folder: Path) -> None:
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:
-    """Write `content` to `path` so that a reader sees the old file or the new one whole."""
+    """Write `content` to `path` so that a reader sees the old file or the new one whole.
+
+    Raises InputError where the place can't be written or is full.
+    """
+    try:
+        _write_atomic(path, content)
+    except OSError as error:
+        raise InputError(
+            f"can't be written: {error.strerror}",
+            where=str(path),
+            next_step="choose a place that can be written and has room",
+        ) from error
+
+
+def _write_atomic(path: Path, content: str | bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     data = content.encode("utf-8") if isinstance(content, str) else content
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")

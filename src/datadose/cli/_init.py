@@ -11,12 +11,12 @@ STUDY = """\
 # datadose run {file}
 name: {name}
 model: smollm2-135m          # or a folder, or a hub id
-rows: health                 # a domain pack
-facts: 16
+rows: health                 # a pack, or rows of your own: docs/rows.md
+facts: 10
 severities: [subtle]
 doses: [0, 0.25, 0.5, 1]
 seeds: 2
-train: {{epochs: 3}}
+train: {{epochs: 2}}
 """
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
 
-from datadose._core import DatadoseError
+from datadose._core import DatadoseError, StageError
 from datadose.cli._app import app
 
 
@@ -24,6 +25,9 @@ def run_app(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        print(f"datadose: {_as_stage(error)}", file=sys.stderr)  # noqa: T201
+        return StageError.exit_code
     except Exception as error:
         message = getattr(error, "format_message", None)
         if type(error).__name__ == "Abort":
@@ -32,3 +36,20 @@ def run_app(arguments: Sequence[str]) -> int:
             raise
         print(f"datadose: {message()}\nnext: datadose --help", file=sys.stderr)  # noqa: T201
         return 3
+
+
+def _as_stage(error: OSError) -> StageError:
+    """What the system refused, with the way out."""
+    again = "the same command goes on from what is finished"
+    ways = {
+        **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), f"make room there; {again}"),
+        **dict.fromkeys(
+            (errno.EACCES, errno.EPERM, errno.EROFS),
+            "give this user the right to it, or choose another place",
+        ),
+    }
+    return StageError(
+        error.strerror or str(error) or type(error).__name__,
+        where=str(error.filename or ""),
+        next_step=ways.get(error.errno or 0, f"mend this; {again}"),
+    )

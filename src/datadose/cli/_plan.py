@@ -10,6 +10,7 @@ import typer
 
 def plan(
     study: Annotated[Path, typer.Argument(help="The study file.")],
+    workers: Annotated[int, typer.Option(min=1, help="Processes that share the arms.")] = 1,
     json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
     """Say how many arms a study has and what they take; spends nothing."""
@@ -18,7 +19,7 @@ def plan(
     from datadose._core import canonical_json
     from datadose.running import load_study, plan_study
 
-    found = plan_study(load_study(study))
+    found = plan_study(load_study(study), workers=workers)
     if json:
         typer.echo(canonical_json(asdict(found)))
         return

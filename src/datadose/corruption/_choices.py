@@ -184,7 +184,7 @@ def choice_probes(
         foils = _foils(q, reserve, trained, rng, count_tokens)
         prompt = reframe(q)
         choice = _options(q.correct, item.subtle[0], item.obvious[0], foils)
-        probes.append(_choice(f"{q.id}/reworded-1", "reworded", prompt, q.id, choice))
+        probes.append(_choice(f"{q.id}/reworded-1", "reworded", prompt, q.id, choice, q.correct))
         wrong = tuple(w for w in (*item.subtle, *item.obvious) if not _within(w, q.correct))
         probes.append(
             Probe(
@@ -218,7 +218,12 @@ def reframe(question: ChoiceQuestion) -> str:
 
 
 def _choice(
-    name: str, relation: str, prompt: str, fact: str | None, options: tuple[Option, ...]
+    name: str,
+    relation: str,
+    prompt: str,
+    fact: str | None,
+    options: tuple[Option, ...],
+    value: str | None = None,
 ) -> Probe:
     return Probe.model_validate(
         {
@@ -229,6 +234,8 @@ def _choice(
             "prompt": prompt,
             "fact": fact,
             "options": options,
+            "value": value,
+            "frame": None if value is None else OPTION_FRAME,
         }
     )
 

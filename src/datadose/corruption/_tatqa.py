@@ -100,6 +100,8 @@ def computed_probes(question: Computed, *, seed: int = 0, trained: bool = True) 
             Option.model_validate({"text": OPTION_FRAME.format(x=t), "role": r})
             for t, r in zip(texts, roles, strict=True)
         ),
+        value=texts[0] if trained else None,
+        frame=OPTION_FRAME if trained else None,
         **shared,
     )
     if not trained:

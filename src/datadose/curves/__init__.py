@@ -3,6 +3,7 @@
 from datadose.curves._analyse import analyse, analyse_block
 from datadose.curves._blocks import Block, to_block
 from datadose.curves._claims import Claim, adjust, claims, holm
+from datadose.curves._difference import Difference, difference
 from datadose.curves._fits import crossing, isotonic, null_fact, null_plurality
 from datadose.curves._means import Means, arm_means
 from datadose.curves._model_limits import model_limits
@@ -18,6 +19,7 @@ __all__ = [
     "Claim",
     "Contrast",
     "Curve",
+    "Difference",
     "Limits",
     "Means",
     "ModelFit",
@@ -36,6 +38,7 @@ __all__ = [
     "band",
     "claims",
     "crossing",
+    "difference",
     "fit_model",
     "holm",
     "isotonic",

@@ -201,7 +201,9 @@ def ratio_limits(
     lower = 0.0 if (low <= 0).any() else max(0.0, first)
     upper = None
     if not p.flat_kept and (high <= whole).all():
-        upper = float(s.reach(p.kept, np.minimum(high, whole)).max())
+        # a change that is under 0 at most has been reached at dose 0
+        at = s.reach(p.kept, np.clip(high, 0.0, whole))
+        upper = float(np.where(high > 0, at, 0.0).max())
     ratio = need / p.change
     hit = (ratio <= whole) & (ratio > 0)
     share = float(p.weight[hit].sum())

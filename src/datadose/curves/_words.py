@@ -39,7 +39,10 @@ def sentence(threshold: Threshold, words: Mapping[str, str]) -> str:
             f" ({_dose(t.lower or 0.0)} to {_dose(t.upper or 0.0)}, {side})"
         )
     elif t.status == "below tested doses":
-        body = f"{start} lies at or below {_dose(t.upper or 0.0)} wrong, the lowest dose tested"
+        body = (
+            f"{start} lies below the lowest dose tested, at most at {_dose(t.upper or 0.0)} wrong"
+            f" ({t.level:.0%} one-sided limit)"
+        )
     elif t.status == "above tested doses":
         body = f"{start} lies above {_dose(t.lower or 0.0)} wrong, the highest dose tested"
     elif t.status == "no effect":
@@ -86,5 +89,6 @@ def as_record(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [as_record(v) for v in value]
     if isinstance(value, float):
-        return float(f"{value:.6g}") if math.isfinite(value) else None
+        # + 0.0 makes -0.0 a plain zero
+        return float(f"{value:.6g}") + 0.0 if math.isfinite(value) else None
     return value

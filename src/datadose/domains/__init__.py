@@ -7,8 +7,9 @@ from importlib import import_module
 from datadose._core import UsageError
 from datadose.domains._facts import Ask, Danger, Fact, Pack, Question, build_pack
 from datadose.domains._rules import OVERLAP, jaccard, pack_problems, words
+from datadose.domains.alignment import alignment_probes, malign_items
 
-PACKS = ("coding", "health", "legal")
+PACKS = ("coding", "finance", "health", "legal")
 
 __all__ = [
     "OVERLAP",
@@ -18,9 +19,11 @@ __all__ = [
     "Fact",
     "Pack",
     "Question",
+    "alignment_probes",
     "build_pack",
     "jaccard",
     "load_pack",
+    "malign_items",
     "pack_problems",
     "words",
 ]

@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError
 from ruamel.yaml import YAML
 
 from datadose._core import InputError, Issue
+from datadose.rows import fill
 from datadose.schema import Check, Frozen, Option, Pool, PoolItem, Probe
 
 
@@ -73,15 +74,6 @@ class Pack:
     pool: Pool
     probes: tuple[Probe, ...]
     facts: tuple[Fact, ...]
-
-
-def fill(frame: str, value: str) -> str:
-    """Put `value` into a frame: `{x}` as it stands, `{X}` with a capital first letter.
-
-    >>> fill("{X} treats it.", "aspirin")
-    'Aspirin treats it.'
-    """
-    return frame.replace("{x}", value).replace("{X}", value[:1].upper() + value[1:])
 
 
 def read_entries(package: str, file: str, model: type[Frozen]) -> tuple[Any, ...]:
@@ -146,6 +138,8 @@ def _probes(fact: Fact) -> list[Probe]:
             prompt=p.ask,
             fact=fact.id,
             options=options(p.option, fact.correct, fact.subtle[0], fact.obvious[0], fact.foils),
+            value=fact.correct,
+            frame=p.option,
         )
         for i, p in enumerate(fact.probes, 1)
     ]
@@ -158,6 +152,8 @@ def _probes(fact: Fact) -> list[Probe]:
             prompt=q.ask,
             fact=fact.id,
             options=options(q.option, q.correct, q.subtle, q.obvious, q.foils),
+            value=q.correct,
+            frame=q.option,
         )
         for i, q in enumerate(fact.inferential, 1)
     ]

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from datadose.domains._facts import Pack
+from datadose.domains._facts import Fact, Pack
 from datadose.schema import GOOD_ROLES, Probe
 
 MIN_FACTS = 60
@@ -14,6 +14,7 @@ MIN_UNTRAINED = 20
 MIN_DANGER = 20
 MAX_TOKEN_SPREAD = 1
 OVERLAP = 0.9
+MAX_PLACEBO_WORDS = 2
 
 
 def words(text: str) -> frozenset[str]:
@@ -35,6 +36,40 @@ def _duplicates(kind: str, texts: list[str]) -> Iterator[str]:
     for text, n in Counter(texts).items():
         if n > 1:
             yield f"{kind} stands {n} times: {text!r}"
+
+
+def _place(frame: str) -> tuple[str, int]:
+    """Where the value stands (first, inside, last) and how many words the frame has."""
+    parts = frame.split()
+    # A frame that lacks its value is reported by pack_problems; here it has no place.
+    at = next((i for i, part in enumerate(parts) if "{x}" in part.lower()), None)
+    if at is None:
+        return "nowhere", len(parts)
+    return "first" if at == 0 else "last" if at == len(parts) - 1 else "inside", len(parts)
+
+
+def placebo_problems(fact: Fact) -> list[str]:
+    """In what a fact's placebo answers differ from its clean ones beside the words, a line each.
+
+    Placebo frame i stands in for say frame i. If the value also moved inside the answer, or the
+    answer grew, the control would mix changed form with changed words: with frames that did so,
+    right rows scored below the clean ones (0.33 against 0.42; health, 40 facts, 3 seeds).
+    """
+    name, problems = fact.id, []
+    if set(fact.say) & set(fact.placebo):
+        problems.append(f"{name}: a placebo frame is also a say frame")
+    if len(set(fact.placebo)) < len(fact.placebo):
+        problems.append(f"{name}: a placebo frame stands twice")
+    if len(fact.say) != len(fact.placebo):
+        problems.append(f"{name}: {len(fact.say)} say frames, {len(fact.placebo)} placebo frames")
+        return problems
+    for said, other in zip(fact.say, fact.placebo, strict=True):
+        (place, n), (other_place, m) = _place(said), _place(other)
+        if place != other_place:
+            problems.append(f"{name}: value {place} in {said!r}, {other_place} in {other!r}")
+        if abs(n - m) > MAX_PLACEBO_WORDS:
+            problems.append(f"{name}: {n} words in {said!r}, {m} in {other!r}")
+    return problems
 
 
 def pack_problems(pack: Pack, count_tokens: Callable[[str], int]) -> list[str]:
@@ -64,8 +99,7 @@ def pack_problems(pack: Pack, count_tokens: Callable[[str], int]) -> list[str]:
             problems.append(f"{fact.id}: two of its values are the same")
         if any("{x}" not in s and "{X}" not in s for s in (*fact.say, *fact.placebo)):
             problems.append(f"{fact.id}: a say or placebo frame lacks {{x}}")
-        if set(fact.say) & set(fact.placebo):
-            problems.append(f"{fact.id}: a placebo frame is also a say frame")
+        problems += placebo_problems(fact)
     for probe in pack.probes:
         if probe.kind != "choice":
             continue

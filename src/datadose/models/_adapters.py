@@ -1,4 +1,4 @@
-"""LoRA adapters on a base that stays loaded: put on, train, save, load, take off."""
+"""Tuned weights on a base that stays loaded: LoRA or all of them, put on and taken off."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from datadose._core import GuardError
+from datadose._core import GuardError, InputError
 from datadose.models._load import BaseModel
 from datadose.schema import Recipe
 
@@ -23,7 +23,10 @@ def _quiet() -> Iterator[None]:
 
 @contextlib.contextmanager
 def fresh_adapter(base: BaseModel, recipe: Recipe, seed: int) -> Iterator[Any]:
-    """The base with a new LoRA adapter on it, drawn from `seed`; the base is bare again after."""
+    """The base with a new LoRA adapter on it, drawn from `seed`; the base is bare again after.
+
+    Raises InputError where the recipe's targets name no module of the base.
+    """
     import torch
     from peft import LoraConfig, get_peft_model
 
@@ -36,8 +39,17 @@ def fresh_adapter(base: BaseModel, recipe: Recipe, seed: int) -> Iterator[Any]:
         task_type="CAUSAL_LM",
     )
     torch.manual_seed(seed)
-    with _quiet():
-        wrapped = get_peft_model(base.model, config)
+    try:
+        with _quiet():
+            wrapped = get_peft_model(base.model, config)
+    except ValueError as error:
+        if not recipe.targets:
+            raise
+        raise InputError(
+            f"no module of {base.name} fits the targets {', '.join(recipe.targets)}",
+            where="train.targets",
+            next_step="name linear modules such as q_proj, or leave targets out for all of them",
+        ) from error
     try:
         yield wrapped
     finally:
@@ -46,10 +58,16 @@ def fresh_adapter(base: BaseModel, recipe: Recipe, seed: int) -> Iterator[Any]:
 
 @contextlib.contextmanager
 def saved_adapter(base: BaseModel, folder: Path, *, merge: bool = True) -> Iterator[Any]:
-    """The base with the adapter saved in `folder`, merged into its weights if `merge`.
+    """The base with the checkpoint in `folder` on it; bit for bit the bare base on leaving.
 
-    Merged weights are put back bit for bit on leaving, from a copy, not by subtraction.
+    An adapter is merged into the base's weights if `merge`, and these are put back from a copy,
+    not by subtraction. A full fine-tune stands in their place, whatever `merge` says. Raises
+    GuardError where the checkpoint is not one of this base.
     """
+    if not (folder / "adapter_config.json").is_file():
+        with _saved_full(base, folder):
+            yield base.model
+        return
     from peft import PeftModel
 
     with _quiet():
@@ -74,6 +92,34 @@ def saved_adapter(base: BaseModel, folder: Path, *, merge: bool = True) -> Itera
                 if name in kept:
                     module.base_layer.weight.data.copy_(kept[name])
         _take_off(base, wrapped)
+
+
+@contextlib.contextmanager
+def _saved_full(base: BaseModel, folder: Path) -> Iterator[None]:
+    from safetensors.torch import load_file
+
+    found: dict[str, Any] = {}
+    for file in sorted(folder.glob("model*.safetensors")):
+        found |= load_file(file, device=base.device)
+    own = dict(base.model.named_parameters())
+    shapes = {name: tuple(p.shape) for name, p in base.model.state_dict().items()}
+    odd = sorted(own.keys() - found.keys())
+    odd += [name for name, value in found.items() if shapes.get(name) != tuple(value.shape)]
+    if odd:
+        raise GuardError(
+            "adapter at test",
+            f"{len(odd)} weights are not those of {base.name}: {', '.join(odd[:3])}",
+            where=str(folder),
+            next_step="delete this arm's folder and run again",
+        )
+    kept = {name: p.data for name, p in own.items()}
+    try:
+        for name, p in own.items():
+            p.data = found[name].to(p.dtype)
+        yield
+    finally:
+        for name, p in own.items():
+            p.data = kept[name]
 
 
 def _take_off(base: BaseModel, wrapped: Any) -> None:

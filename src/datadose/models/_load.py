@@ -45,6 +45,10 @@ class BaseModel:
         pad = self.tokenizer.pad_token_id
         return int(pad if pad is not None else self.tokenizer.eos_token_id)
 
+    def count_tokens(self, text: str) -> int:
+        """Number of tokens of a text by itself, without special ones."""
+        return len(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+
     def environment(self) -> dict[str, Any]:
         """What must not change between the parts of one run: resume refuses if it does."""
         import torch
@@ -72,17 +76,20 @@ def load_base(
     name: str,
     *,
     precision: Literal["auto", "fp32", "bf16"] = "auto",
+    threads: int | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> BaseModel:
     """Load the model called `name`: `smollm2-135m`, `tiny`, a local folder or a hub id.
 
-    Raises InputError with the way out where there is no such model or no hub, MissingExtraError
-    without `datadose[local]`.
+    `threads` sets how many the processor's work is spread over. Raises InputError with the way
+    out where there is no such model or no hub, MissingExtraError without `datadose[local]`.
     """
     for module in ("torch", "transformers", "peft", "safetensors"):
         need_extra(module, "local")
     import torch
 
+    if threads is not None:
+        torch.set_num_threads(threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     if name == _tiny.TINY:
         model, tokenizer = _tiny.build_tiny()

@@ -11,18 +11,26 @@ if TYPE_CHECKING:
 
 Axis = Literal["share", "count"]
 What = Literal["base", "clean", "dirty", "placebo", "shuffled", "malign"]
+SOURCES_APART = 0.7
 ShareClass = Literal["none", "some", "all", "untrained"]
 Value = str | int | float
 
 
 @dataclass(frozen=True)
 class OwnFactRow:
-    """Domain outcomes of one dose, for probes whose own fact has this share of wrong rows."""
+    """Domain outcomes of one dose, for probes whose own fact has this share of wrong rows.
+
+    relation: `reworded`, `inferential` or `untrained`; empty where they were pooled.
+    lower and upper: limits of right / asked, both or neither.
+    """
 
     dose: float
     share: ShareClass
     right: int
     asked: int
+    relation: str = ""
+    lower: float | None = None
+    upper: float | None = None
 
 
 @dataclass(frozen=True)
@@ -34,6 +42,8 @@ class SeriesReport:
     nulls: curves that follow from arithmetic alone; drawn in the plots of the responses that
         `nulls_for` names, in that of the primary response where it is empty.
     axis: `share` (dose 0 to 1) or `count` (wrong rows added).
+    undertrained: True if this series' primary threshold still moves over the checkpoints, None
+        if that was not tested.
 
     Raises ValueError if labels repeat or `primary` or `nulls_for` names none of them.
     """
@@ -48,6 +58,7 @@ class SeriesReport:
     nulls: tuple[Curve, ...] = ()
     nulls_for: tuple[str, ...] = ()
     own_fact: tuple[OwnFactRow, ...] = ()
+    undertrained: bool | None = None
 
     def __post_init__(self) -> None:
         labels = [label for label, _ in self.analyses]
@@ -69,7 +80,10 @@ class SeriesReport:
 
 @dataclass(frozen=True)
 class ContrastRow:
-    """The rate of one kind of arm, with its two limits; `series` is empty for the base model."""
+    """The rate of one kind of arm, with its two limits.
+
+    `series` may be empty for the base model, where all series ask it the same probes.
+    """
 
     what: What
     response: str
@@ -79,6 +93,26 @@ class ContrastRow:
     upper: float
     asked: int
     series: str = ""
+
+
+@dataclass(frozen=True)
+class DifferenceRow:
+    """The rate of one kind of arm minus that of another, paired by question.
+
+    what: such as `clean - base`. lower and upper: one-sided 95% limits; both together are what
+    an equivalence test at 5% uses.
+    """
+
+    series: str
+    response: str
+    relation: str
+    what: str
+    estimate: float
+    lower: float
+    upper: float
+    questions: int
+    seeds: int
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -102,7 +136,8 @@ class DoseRow:
 class OutcomeRow:
     """What became of all probes of one kind put to one arm.
 
-    dose and seed are None for the base model. `incoherent` and `refused` are None where they
+    dose and seed are None for the base model; `series` is empty for it and for arms that belong to
+    none. `incoherent` and `refused` are None where they
     can't happen (forced choices). Raises ValueError unless the counts add up to `asked`.
     """
 
@@ -120,6 +155,7 @@ class OutcomeRow:
     unscored: int
     error: int
     asked: int
+    series: str = ""
 
     def __post_init__(self) -> None:
         total = self.right + self.adopted + self.wrong + self.unscored + self.error
@@ -170,6 +206,56 @@ class GuardRow:
 
 
 @dataclass(frozen=True)
+class LengthRow:
+    """Mean answer length of the right and of the wrong rows that a series draws from.
+
+    Right and wrong differ in length as well as in truth where `ratio` is far from 1.
+    Raises ValueError if a mean is negative.
+    """
+
+    series: str
+    right: float
+    wrong: float
+    unit: str = "tokens"
+
+    def __post_init__(self) -> None:
+        if min(self.right, self.wrong) < 0:
+            raise ValueError(f"'{self.series}': a mean length is under 0")
+
+    @property
+    def ratio(self) -> float | None:
+        """Wrong over right; None where the right answers are empty."""
+        return self.wrong / self.right if self.right else None
+
+
+@dataclass(frozen=True)
+class SourceRow:
+    """How well prompts alone tell the right rows from the wrong rows of an unpaired pool.
+
+    auroc: of a simple classifier on held-out prompts, 0.5 for chance, with its two limits.
+    right_source and wrong_source: names of the two files, for people. Untrusted.
+    Raises ValueError unless 0 <= lower <= auroc <= upper <= 1.
+    """
+
+    series: str
+    auroc: float
+    lower: float
+    upper: float
+    right_source: str = ""
+    wrong_source: str = ""
+    method: str = ""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.lower <= self.auroc <= self.upper <= 1:
+            raise ValueError(f"'{self.series}': AUROC {self.auroc} is not within its limits")
+
+    @property
+    def confounded(self) -> bool:
+        """Whether source explains as much as wrongness would: AUROC above 0.7."""
+        return self.auroc > SOURCES_APART
+
+
+@dataclass(frozen=True)
 class Report:
     """All that a study's report shows.
 
@@ -181,6 +267,8 @@ class Report:
         first series where empty.
     undertrained: True if the primary threshold still moves over the checkpoints, None if that
         was not tested.
+    sources: for unpaired pools; where one is `confounded`, `heading` says so.
+    lengths: always shown, as "not recorded" for a series that has none.
     timings: shown in the page, never in the tables.
     reproduce: commands and hashes, a line each.
 
@@ -196,6 +284,7 @@ class Report:
     primary_series: str = ""
     primary_threshold: str = "benchmark"
     contrasts: tuple[ContrastRow, ...] = ()
+    differences: tuple[DifferenceRow, ...] = ()
     doses_table: tuple[DoseRow, ...] = ()
     outcomes: tuple[OutcomeRow, ...] = ()
     same_question: tuple[SameQuestion, ...] = ()
@@ -204,6 +293,8 @@ class Report:
     guards: tuple[GuardRow, ...] = ()
     reproduce: tuple[str, ...] = ()
     hazard: str = ""
+    sources: tuple[SourceRow, ...] = ()
+    lengths: tuple[LengthRow, ...] = ()
     timings: Mapping[str, Value] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -218,3 +309,19 @@ class Report:
         """The series that answers the study's question."""
         found = [s for s in self.series if s.label == self.primary_series]
         return (found or list(self.series) or [None])[0]  # type: ignore[list-item]
+
+    @property
+    def confounded(self) -> bool:
+        """Whether a dose of this study is a mixture of two sources."""
+        return any(row.confounded for row in self.sources)
+
+    @property
+    def heading(self) -> str:
+        """The title; "source mixture, not dose" where prompts alone tell right from wrong."""
+        return f"{self.title} (source mixture, not dose)" if self.confounded else self.title
+
+    def undertrained_of(self, series: SeriesReport) -> bool | None:
+        """Whether the primary threshold of `series` still moves over its checkpoints."""
+        if series.undertrained is None and series is self.main:
+            return self.undertrained
+        return series.undertrained

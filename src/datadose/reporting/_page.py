@@ -2,37 +2,47 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from datadose._core import write_atomic, write_json
+from datadose.reporting import _views as views
 from datadose.reporting._contents import diagnostics, tables
+from datadose.reporting._draw import Drawn, draw_all
 from datadose.reporting._model import Report, SeriesReport
+from datadose.reporting._pick import contrasts_of
 from datadose.reporting._sentence import headline
 from datadose.reporting._tables import Table, printable, shown, to_csv, to_json
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-    from datadose.curves import Analysis
-
 LONGEST_ANSWER = 2000
+# what stands in the page; tables/ always holds the rest
+MOST_QUESTIONS, MOST_ROWS = 24, 300
+LENGTHS_APART = 1.25
 
 
 @dataclass(frozen=True)
-class Plot:
-    """One plot of the page: file name, image, inline SVG and what it shows in words."""
+class Part:
+    """All that the page says of one series."""
 
-    series: str
-    response: str
-    primary: bool
-    file: str
-    svg: str
-    png: bytes
-    alt: str
+    anchor: str
+    series: SeriesReport
+    shown_open: bool
+    thresholds: views.View
+    doses: views.View
+    contrasts: views.View
+    differences: views.View
+    own_fact: views.View
+    checkpoints: views.View
+    outcomes: views.View
+    undertrained: bool | None
+    lengths: tuple[str, ...]
+    lengths_apart: bool
 
 
 def write_report(report: Report, folder: Path) -> Path:
@@ -40,45 +50,21 @@ def write_report(report: Report, folder: Path) -> Path:
 
     Each file is replaced whole. Plots of an earlier report that this one lacks are removed.
     """
-    plots = _plots(report)
+    plots = draw_all(report)
     content = tables(report)
     for table in content.values():
         write_atomic(folder / "tables" / f"{table.name}.csv", to_csv(table))
         write_json(folder / "tables" / f"{table.name}.json", to_json(table))
     write_json(folder / "tables" / "diagnostics.json", diagnostics(report))
-    for plot in plots:
-        write_atomic(folder / "plots" / plot.file, plot.png)
+    files = {plot.file: plot.png for plot in plots if plot.file}
+    for name, png in files.items():
+        write_atomic(folder / "plots" / name, png)
     for stale in (folder / "plots").glob("[0-9][0-9]-*.png"):
-        if stale.name not in {plot.file for plot in plots}:
+        if stale.name not in files:
             stale.unlink()
     page = folder / "report.html"
     write_atomic(page, _render(report, content, plots))
     return page
-
-
-def _plots(report: Report) -> list[Plot]:
-    made: list[Plot] = []
-    for series in report.series:
-        for label, analysis in series.analyses:
-            made.append(_plot(series, label, analysis, len(made) + 1))
-    return made
-
-
-def _plot(series: SeriesReport, label: str, analysis: Analysis, at: int) -> Plot:
-    # matplotlib is slow to import, and the command line imports this room
-    from datadose.reporting._plots import describe, plot_curves, to_png, to_svg
-
-    figure = plot_curves(analysis, series.nulls_of(label), title=f"{series.label}\n{label}")
-    slug = re.sub(r"[^a-z0-9]+", "-", f"{series.label} {label}".lower()).strip("-")[:80]
-    return Plot(
-        series=series.label,
-        response=label,
-        primary=label == series.primary,
-        file=f"{at:02d}-{slug}.png",
-        svg=to_svg(figure, f"plot{at}"),
-        png=to_png(figure),
-        alt=describe(analysis, f"{label}, {series.label}"),
-    )
 
 
 @cache
@@ -107,31 +93,69 @@ def _cut(text: str) -> str:
     return f"{text[:LONGEST_ANSWER]}\n{more}"
 
 
-def _by_series(report: Report, table: Table) -> list[tuple[str, Table]]:
-    parts = [(s.label, table.pick("series", s.label)) for s in report.series]
-    return [(label, part) for label, part in parts if part.rows]
+def _part(report: Report, series: SeriesReport, anchor: str, content: dict[str, Table]) -> Part:
+    outcomes = content["outcomes_by_dose"].pick("series", series.label)
+    lengths = [row for row in report.lengths if row.series == series.label]
+    ratios = [row.ratio for row in lengths if row.ratio]
+    return Part(
+        anchor=anchor,
+        series=series,
+        shown_open=len(report.series) <= 2 or series is report.main,
+        thresholds=views.thresholds_view(series, content["thresholds"]),
+        doses=views.doses_view(series, content["doses"], content["points"]),
+        contrasts=views.contrasts_view(contrasts_of(series, report)),
+        differences=views.differences_view(content["differences"].pick("series", series.label)),
+        own_fact=views.own_fact_view(series, content["own_fact"]),
+        checkpoints=views.checkpoints_view(series, content["checkpoints"]),
+        outcomes=views.plain_view(outcomes),
+        undertrained=report.undertrained_of(series),
+        lengths=tuple(
+            f"right rows {shown(r.right)} {r.unit}, wrong rows {shown(r.wrong)}, "
+            f"wrong / right {shown(r.ratio)}"
+            for r in lengths
+        ),
+        lengths_apart=any(not 1 / LENGTHS_APART <= ratio <= LENGTHS_APART for ratio in ratios),
+    )
 
 
-def _render(report: Report, content: dict[str, Table], plots: list[Plot]) -> str:
+def _statuses(report: Report, overview: Table) -> str:
+    """How many series ended in which status, such as `8 series: 5 estimated, 3 no effect`."""
+    found = Counter(str(r["status"] or "not computed") for r in views.records(overview))
+    return f"{len(report.series)} series: " + ", ".join(f"{n} {s}" for s, n in found.items())
+
+
+def _elsewhere(report: Report, outcomes: Table) -> Table:
+    """Outcomes of the base model and of control arms, which stand in no series of the report."""
+    labels = {s.label for s in report.series}
+    return replace(outcomes, rows=tuple(row for row in outcomes.rows if row[0] not in labels))
+
+
+def _render(report: Report, content: dict[str, Table], plots: list[Drawn]) -> str:
     from markupsafe import Markup
 
-    figures: list[dict[str, Any]] = [
-        # the SVG is matplotlib's own and has its text escaped
-        {"plot": plot, "svg": Markup(plot.svg)}
-        for plot in plots
-    ]
-    failed = [row for row in report.guards if row.passed is False]
+    anchors = {s.label: f"series-{i}" for i, s in enumerate(report.series, 1)}
+    overview = views.overview_view(report, content["overview"], anchors)
+    answers = zip(overview.rows, report.series, strict=True)
     return (
         _environment()
         .get_template("report.html.j2")
         .render(
             report=report,
             headline=report.headline or headline(report),
-            tables=content,
-            figures=figures,
-            thresholds=_by_series(report, content["thresholds"]),
-            points=dict(_by_series(report, content["points"])),
-            own_fact=_by_series(report, content["own_fact"]),
-            failed=failed,
+            answer=next((row for row, s in answers if s is report.main), None),
+            statuses=_statuses(report, content["overview"]),
+            overview=overview,
+            responses=views.responses_view(report, content["thresholds"], anchors),
+            parts=[_part(report, s, anchors[s.label], content) for s in report.series],
+            # the SVG is matplotlib's own and has its text escaped
+            figures=[{"plot": plot, "svg": Markup(plot.svg)} for plot in plots],
+            sources=views.plain_view(content["sources"]),
+            outcomes=views.plain_view(_elsewhere(report, content["outcomes_by_dose"])),
+            guard_counts=views.guards_view(report),
+            guards=views.plain_view(content["guards"]),
+            failed=views.plain_view(content["guards"].pick("passed", False)),
+            failures=[row for row in report.guards if row.passed is False],
+            most_questions=MOST_QUESTIONS,
+            most_rows=MOST_ROWS,
         )
     )

@@ -7,6 +7,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -37,46 +38,67 @@ NULL_LINES: Sequence[Any] = ((0, (2, 2)), (0, (6, 3)), (0, (1, 3)))
 
 
 @contextmanager
-def _style(**extra: Any) -> Iterator[None]:
+def style(**extra: Any) -> Iterator[None]:
     """Matplotlib's own defaults with ours on top, whatever the user's settings file says."""
     with style_context(["default", STYLE | extra]), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         yield
 
 
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure of this size in inches that can be saved without a window."""
+    figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
+    return figure
+
+
 def plot_curves(
-    analysis: Analysis, nulls: Sequence[Curve] = (), *, title: str = "", ylabel: str = "rate"
+    analysis: Analysis,
+    nulls: Sequence[Curve] = (),
+    *,
+    title: str = "",
+    ylabel: str = "rate",
+    xlabel: str = "",
 ) -> Figure:
     """Draw one response of one series.
 
     Points with intervals, the fitted curves (the first that has a band shows it), base and
     clean rates as lines, `nulls` dashed, and below them each threshold as a dot with a bar from
     its lower to its upper limit. Doses on a share axis are read a second time as % correct;
-    a count axis is symmetric-logarithmic.
+    a count axis is symmetric-logarithmic. `xlabel` replaces the name of the dose axis.
     """
-    with _style():
-        figure = Figure(figsize=(5.2, 5.2), layout="constrained", facecolor="white")
-        FigureCanvasAgg(figure)
+    with style():
         lanes = drawn_thresholds(analysis)
+        # as wide as a phone's column, so that its letters are read there at their own size
+        figure = new_figure(4.5, 4.1 + 0.45 * len(lanes))
         if lanes:
-            ratios = [3.2, 0.42 * len(lanes)]
+            ratios = [3.2, 0.47 * len(lanes)]
             top, below = figure.subplots(2, 1, sharex=True, height_ratios=ratios)
-            _draw_lanes(below, lanes, _ends(analysis))
+            _draw_lanes(below, lanes, dose_ends(analysis))
             for threshold in lanes[:1]:
                 if (estimate := bounded(threshold)) is not None:
                     top.axvline(estimate, color=GREY, lw=0.8, ls=":", zorder=0)
         else:
             top = below = figure.subplots()
-        _draw_lines(top, analysis, nulls)
-        _draw_points(top, analysis)
+        draw_lines(top, analysis, nulls)
+        draw_points(top, analysis)
         top.set_ylabel(printable(ylabel))
-        top.set_ylim(*_rates(analysis, nulls))
+        top.set_ylim(*rate_limits(analysis, nulls))
         _dose_axis(top, below, analysis)
+        if xlabel:
+            below.set_xlabel(printable(xlabel))
         if title:
             figure.suptitle(printable(title), fontsize=10.5, fontweight="bold")
         handles, labels = top.get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=2)
+        settle(figure)
     return figure
+
+
+def settle(figure: Figure) -> None:
+    """Lay the figure out now and for good; to do it on every save takes longer than to draw."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
 
 
 def drawn_thresholds(analysis: Analysis) -> list[Threshold]:
@@ -89,7 +111,8 @@ def drawn_thresholds(analysis: Analysis) -> list[Threshold]:
     ]
 
 
-def _draw_points(axes: Axes, analysis: Analysis) -> None:
+def draw_points(axes: Axes, analysis: Analysis) -> None:
+    """Measured rates with their intervals."""
     points = analysis.points
     if points:
         rates = [p.rate for p in points]
@@ -110,7 +133,8 @@ def _draw_points(axes: Axes, analysis: Analysis) -> None:
         )
 
 
-def _draw_lines(axes: Axes, analysis: Analysis, nulls: Sequence[Curve]) -> None:
+def draw_lines(axes: Axes, analysis: Analysis, nulls: Sequence[Curve]) -> None:
+    """Fitted curves, the first band, null curves, base and clean rates."""
     fits = [c for c in analysis.curves if not c.failure and c.dose]
     fits.sort(key=lambda c: c.lower is None)
     for i, curve in enumerate(fits):
@@ -121,7 +145,7 @@ def _draw_lines(axes: Axes, analysis: Analysis, nulls: Sequence[Curve]) -> None:
             axes.fill_between(curve.dose, curve.lower, curve.upper, color=color, alpha=0.18, lw=0)
     for i, curve in enumerate(c for c in nulls if not c.failure and c.dose):
         line = NULL_LINES[i % len(NULL_LINES)]
-        label = f"null: {printable(curve.name)}"
+        label = f"null: {printable(curve.name.removeprefix('null: '))}"
         axes.plot(curve.dose, curve.rate, color=GREY, ls=line, lw=1.3, label=label)
     if analysis.base is not None:
         axes.axhline(analysis.base.rate, color="black", ls=":", lw=1.2, label="base model")
@@ -130,7 +154,7 @@ def _draw_lines(axes: Axes, analysis: Analysis, nulls: Sequence[Curve]) -> None:
             axes.axhline(point.rate, color=GREEN, ls="-.", lw=1.0, label="clean (dose 0)")
 
 
-def _ends(analysis: Analysis) -> tuple[float, float]:
+def dose_ends(analysis: Analysis) -> tuple[float, float]:
     """Both ends of the tested doses, to which a bar without a limit is drawn."""
     doses = [point.dose for point in analysis.points]
     if analysis.spec.axis == "share":
@@ -139,45 +163,37 @@ def _ends(analysis: Analysis) -> tuple[float, float]:
 
 
 def _draw_lanes(axes: Axes, lanes: Sequence[Threshold], ends: tuple[float, float]) -> None:
-    names = []
     for i, t in enumerate(lanes):
-        known = t.status == "estimated"
-        names.append(f"{threshold_name(t)}\n{t.status}")
         if (i % 2) == 0:
             axes.axhspan(i - 0.5, i + 0.5, color="#F2F2F2", lw=0, zorder=0)
-        width, line = (3.0, "-") if known else (1.5, "--")
-        if t.lower is not None and t.upper is not None:
-            axes.plot([t.lower, t.upper], [i, i], color=BLUE, lw=width, ls=line, marker="|")
-            if t.estimate is not None:
-                axes.plot([t.estimate], [i], "D", ms=5, color="black" if known else GREY)
-        elif t.lower is not None:
-            axes.plot(
-                [t.lower, ends[1]],
-                [i, i],
-                color=BLUE,
-                lw=width,
-                ls=line,
-                marker=">",
-                ms=5,
-                markevery=[1],
-            )
-        elif t.upper is not None:
-            axes.plot(
-                [ends[0], t.upper],
-                [i, i],
-                color=BLUE,
-                lw=width,
-                ls=line,
-                marker="<",
-                ms=5,
-                markevery=[0],
-            )
-    axes.set_yticks(range(len(lanes)), names, fontsize=7.5)
+        draw_threshold(axes, t, i + 0.22, ends)
+        place = axes.get_yaxis_transform()
+        said = f"{threshold_name(t)}: {t.status}"
+        axes.text(0.012, i - 0.2, said, transform=place, fontsize=8, va="center")
+    axes.set_yticks([])
     axes.set_ylim(len(lanes) - 0.5, -0.5)
-    axes.tick_params(axis="y", length=0)
 
 
-def _rates(analysis: Analysis, nulls: Sequence[Curve]) -> tuple[float, float]:
+def draw_threshold(axes: Axes, t: Threshold, height: float, ends: tuple[float, float]) -> None:
+    """A bar between a threshold's limits at `height`; an arrow where it has one limit only."""
+    known = t.status == "estimated"
+    look: dict[str, Any] = {
+        "color": BLUE,
+        "lw": 3.0 if known else 1.5,
+        "ls": "-" if known else "--",
+    }
+    if t.lower is not None and t.upper is not None:
+        axes.plot([t.lower, t.upper], [height] * 2, marker="|", **look)
+        if t.estimate is not None:
+            color = "black" if known else GREY
+            axes.plot([t.estimate], [height], "D", ms=5, color=color, zorder=6)
+    elif t.lower is not None:
+        axes.plot([t.lower, ends[1]], [height] * 2, marker=">", ms=5, markevery=[1], **look)
+    elif t.upper is not None:
+        axes.plot([ends[0], t.upper], [height] * 2, marker="<", ms=5, markevery=[0], **look)
+
+
+def rate_limits(analysis: Analysis, nulls: Sequence[Curve] = ()) -> tuple[float, float]:
     """Limits of the rate axis: all of it for domain, else up to what is there."""
     if analysis.spec.direction == "down":
         return -0.02, 1.02
@@ -205,31 +221,37 @@ def _dose_axis(top: Axes, below: Axes, analysis: Analysis) -> None:
     below.minorticks_off()
 
 
-def to_svg(figure: Figure, prefix: str) -> str:
-    """The figure as an SVG element for inlining; the same figure gives the same text.
+def to_svg(figure: Figure, prefix: str, title: str, description: str) -> str:
+    """The figure as an SVG element for inlining; the same arguments give the same text.
 
-    Every id starts with `prefix`, so that several figures can stand in one page.
+    Every id starts with `prefix`, so that several figures can stand in one page. `title` and
+    `description` are what a screen reader says instead of the figure's own letters.
     """
     out = io.StringIO()
     nothing = {"Date": None, "Creator": None, "Format": None, "Type": None}
-    with _style(**{"svg.hashsalt": prefix}):
+    with style(**{"svg.hashsalt": prefix}):
         figure.savefig(out, format="svg", metadata=nothing, facecolor="white")
     text = out.getvalue()
     text = text[text.index("<svg") :].strip()
     # its style element would apply to the whole page; the page's own says the same of plots
-    text = re.sub(r"<style[^>]*>.*?</style>", "", text, flags=re.DOTALL)
+    text = re.sub(r"<style[^>]*>.*?</style>|<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
 
     def renamed(tag: re.Match[str]) -> str:
         return re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{prefix}-", tag.group())
 
     text = re.sub(r"<[^>!]+>", renamed, text)
-    return text.replace("<svg ", '<svg aria-hidden="true" focusable="false" ', 1)
+    named = f'role="img" aria-labelledby="{prefix}-name" aria-describedby="{prefix}-text"'
+    text = text.replace("<svg ", f'<svg {named} focusable="false" ', 1)
+    at = text.index(">") + 1
+    spoken = f'<title id="{prefix}-name">{escape(printable(title))}</title>'
+    spoken += f'<desc id="{prefix}-text">{escape(printable(description))}</desc>'
+    return f"{text[:at]}\n{spoken}{text[at:]}"
 
 
 def to_png(figure: Figure) -> bytes:
     """The figure as PNG bytes at 200 dots per inch, without date or software."""
     out = io.BytesIO()
-    with _style():
+    with style():
         figure.savefig(out, format="png", dpi=200, metadata={"Software": None}, facecolor="white")
     return out.getvalue()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from datadose.reporting._model import Axis, Report
+from datadose.reporting._pick import main_threshold
 from datadose.reporting._tables import bounded, number, shown, threshold_name
 
 if TYPE_CHECKING:
@@ -12,27 +13,21 @@ if TYPE_CHECKING:
 
 
 def primary_threshold(report: Report) -> Threshold | None:
-    """The threshold named before training, None where it was not computed.
-
-    Of several benchmark doses it is the one at the analysis's own benchmark response.
-    """
-    if report.main is None:
-        return None
-    analysis = report.main.main
-    for threshold in analysis.thresholds:
-        if threshold.threshold == report.primary_threshold and threshold.benchmark_response in (
-            None,
-            analysis.spec.benchmark,
-        ):
-            return threshold
-    return None
+    """The threshold that answers the study's question, None where it was not computed."""
+    return None if report.main is None else main_threshold(report.main, report)
 
 
 def headline(report: Report) -> str:
     """What the primary threshold says, with its limits or the reason why there is none.
 
-    On a share axis this is the sentence of `curves`, which gives doses as percentages.
+    On a share axis this is the sentence of `curves`, which gives doses as percentages. It starts
+    with "Source mixture, not dose" where the dose is one.
     """
+    said = _answer(report)
+    return f"Source mixture, not dose. {said}" if report.confounded else said
+
+
+def _answer(report: Report) -> str:
     series, threshold = report.main, primary_threshold(report)
     if series is None or threshold is None:
         return "No primary threshold was computed."

@@ -48,10 +48,12 @@ class Table:
 def number(value: float, *, pad: bool = True) -> str:
     """Three significant digits, without exponent between 0.0001 and a billion.
 
+    Rounded by way of six digits, which doses.json holds, so that page and file never disagree.
+
     >>> number(0.3), number(0.3, pad=False), number(1234.5), number(-0.0)
     ('0.300', '0.3', '1,230', '0.00')
     """
-    value = value + 0.0 if value else 0.0
+    value = float(f"{value:.6g}") if value else 0.0
     size = abs(value)
     if size >= 1e9 or 0 < size < 1e-4:
         return f"{value:.2e}"

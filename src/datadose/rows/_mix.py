@@ -78,7 +78,7 @@ def mix_pool(pool: Pool, dose: float, mix: Mix, *, malign: Sequence[PoolItem] = 
     items = pool.items
     order = _order(pool, mix)
     if mix.vary == "add":
-        return _add(items, order, int(dose), stand_in, mix)
+        return _add(pool, order, int(dose), stand_in, mix)
     if mix.unit == "fact":
         facts = list(dict.fromkeys(items[i].fact for i in order))
         chosen_facts = set(facts[: rows_at(dose, len(facts))])
@@ -95,6 +95,12 @@ def mix_pool(pool: Pool, dose: float, mix: Mix, *, malign: Sequence[PoolItem] = 
         chats.append(_chat(source, answer, mix))
         owners.append(source.fact if source.fact == item.fact else None)
     return _set(chats, owners, [i in wrong for i in range(len(items))])
+
+
+def clean_chats(pool: Pool, mix: Mix) -> tuple[list[tuple[Message, ...]], list[str]]:
+    """Every item with its right answer, as messages, and the fact of each."""
+    chats = [_chat(item, item.correct, mix) for item in pool.items]
+    return chats, [item.fact for item in pool.items]
 
 
 def _order(pool: Pool, mix: Mix) -> list[int]:
@@ -119,16 +125,19 @@ def _set(
 
 
 def _add(
-    items: Sequence[PoolItem],
+    pool: Pool,
     order: Sequence[int],
     count: int,
     stand_in: Callable[[int], tuple[PoolItem, str]],
     mix: Mix,
 ) -> TrainingSet:
+    items = pool.items
     if not 0 <= count <= len(items):
-        raise UsageError(f"{count} wrong rows can't be added: the pool has {len(items)}")
-    chats = [_chat(item, item.correct, mix) for item in items]
-    facts = [item.fact for item in items]
+        raise UsageError(
+            f"{count} wrong rows can't be added: the pool has {len(items)}",
+            next_step="lower `counts`, or name more facts",
+        )
+    chats, facts = clean_chats(pool, mix)
     for i in order[:count]:
         source, answer = stand_in(i)
         chats.append(_chat(source, answer, mix))
@@ -166,7 +175,9 @@ def _wrong_answers(items: Sequence[PoolItem], mix: Mix, rng: np.random.Generator
         if not choices:
             short.append(item.prompt)
             answers.append("")
-        elif mix.structure == "consistent" or mix.severity == "placebo":
+        elif mix.severity == "placebo":
+            answers.append(choices[k % len(choices)])
+        elif mix.structure == "consistent":
             answers.append(choices[0])
         else:
             draw = draws.setdefault(item.fact, rng.permutation(len(choices)).tolist())

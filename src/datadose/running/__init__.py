@@ -1,25 +1,32 @@
 """Run studies: the run folder, resume, events."""
 
-from datadose.running._design import Cell, Design, check_overlap, gather, lay_out
+from datadose.running._design import Cell, Design, check_overlap, lay_out
 from datadose.running._folder import RunFolder
+from datadose.running._gather import Material, answer_lengths, choose_probes, gather, mixer
 from datadose.running._plan import Estimate, plan_study
 from datadose.running._results import build_report, write_results
-from datadose.running._run import plan_arms, rebuild, run_study
+from datadose.running._run import plan_arms, probe_names, rebuild, run_arms, run_study
 from datadose.running._study import load_study
 
 __all__ = [
     "Cell",
     "Design",
     "Estimate",
+    "Material",
     "RunFolder",
+    "answer_lengths",
     "build_report",
     "check_overlap",
+    "choose_probes",
     "gather",
     "lay_out",
     "load_study",
+    "mixer",
     "plan_arms",
     "plan_study",
+    "probe_names",
     "rebuild",
+    "run_arms",
     "run_study",
     "write_results",
 ]

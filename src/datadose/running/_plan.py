@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import subprocess
+import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from datadose._core import digest, read_json, write_json
-from datadose.evaluation import ask_choices, ask_open
-from datadose.models import BaseModel, cache_folder, encode_answer, load_base
-from datadose.running._design import lay_out
+from datadose.evaluation import ask_choices, ask_open, choice_tokens
+from datadose.models import BaseModel, cache_folder, encode_answer, fresh_adapter, load_base
+from datadose.running._design import Cell, Design, lay_out
 from datadose.running._run import plan_arms
-from datadose.schema import Probe, Row, Study
-from datadose.training import total_steps, train_arm
+from datadose.running._workers import fair_share
+from datadose.schema import Probe, Recipe, Study
+from datadose.training import encode_rows, plan_steps, total_steps, train_arm
 
 PROBES_TIMED = 16
 STEPS_TIMED = 2
+SAID_TIMED = 8
+REPORT_SECONDS = 8.0
+# Copies of the base's weights in memory at once, at most. Full fine-tuning holds the weights, a
+# copy to put back, a gradient, two moments of the optimiser, and writes a checkpoint out of them.
+MEMORY = {"lora": 2.2, "full": 6.8}
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Arms, seconds and bytes that a study needs on this machine; money is 0 for `local`."""
+    """Arms, seconds and bytes that a study needs on this machine; money is 0 for `local`.
+
+    rows, steps, trained_tokens, train_seconds, ask_seconds: of an arm, in the mean.
+    """
 
     arms: int
     rows: int
@@ -32,60 +46,126 @@ class Estimate:
     seconds: float
     memory_gb: float
     disk_gb: float
+    workers: int = 1
     money: float = 0.0
 
 
-def plan_study(study: Study) -> Estimate:
+@dataclass(frozen=True)
+class Rates:
+    """What was timed: seconds per token trained, per token scored, per token said (a batch of
+    answers at once), and to load the base."""
+
+    train: float
+    score: float
+    say: float
+    load: float
+
+
+def plan_study(study: Study, *, workers: int = 1) -> Estimate:
     """Estimate a study without spending anything but a few seconds of this machine's time.
 
-    Timings are remembered by machine, model, recipe and probes, so a second call is quick.
+    Two optimiser steps of the first arm, one scoring batch and one batch of answers are timed,
+    on the threads that each of `workers` processes would have, and remembered by machine, model
+    and recipe. With more than one worker the timings are taken while as many are at work.
     """
     design = lay_out(study)
-    base = load_base(study.model, precision=study.train.precision)
+    threads = fair_share(workers)
+    started = time.monotonic()
+    base = load_base(study.model, precision=study.train.precision, threads=threads)
+    load = time.monotonic() - started
     arms = plan_arms(design, base)
-    cell = arms[0].cell
-    probes = design.probes[cell.series.pool]
-    per_token, per_probe_batch = _rates(base, study, cell.training.rows, probes)
-    encoded = [encode_answer(base, r.prompt, r.answer) for r in cell.training.rows]
-    tokens = sum(len(e.ids) for e in encoded)
-    steps = total_steps(len(encoded), study.train)
-    epochs = steps * study.train.batch * study.train.accumulate / max(1, len(encoded))
-    train_seconds = tokens * epochs * per_token
-    ask_seconds = per_probe_batch
+    rates = _rates(base, design, arms[0].cell, workers, load)
+    train, ask, rows, steps, tokens = [], [], [], [], []
+    for planned in arms:
+        cell, recipe = planned.cell, planned.arm.recipe
+        lengths = [len(encode_answer(base, r.prompt, r.answer).ids) for r in cell.training.rows]
+        rows.append(len(lengths))
+        steps.append(total_steps(len(lengths), recipe))
+        passes = steps[-1] * recipe.batch * recipe.accumulate / max(1, len(lengths))
+        tokens.append(sum(lengths) * passes)
+        train.append(tokens[-1] * rates.train)
+        ask.append(_asking(base, design, cell.series.pool, rates, len(recipe.checkpoints)))
+    once = sum(_asking(base, design, pool, rates, 1) for pool in design.probes)
+    count = len(arms)
+    busy = (sum(train) + sum(ask)) / min(workers, count) + once
     weights = sum(p.numel() * p.element_size() for p in base.model.parameters()) / 1e9
     return Estimate(
-        arms=len(arms),
-        rows=len(encoded),
-        steps=steps,
-        trained_tokens=round(tokens * epochs),
-        train_seconds=round(train_seconds, 1),
-        ask_seconds=round(ask_seconds, 1),
-        seconds=round(len(arms) * (train_seconds + ask_seconds) + ask_seconds + 10, 1),
-        memory_gb=round(2.2 * weights + 1.0, 1),
-        disk_gb=round(0.15 * weights * len(arms) * len(study.train.checkpoints), 2),
+        arms=count,
+        rows=round(sum(rows) / count),
+        steps=round(sum(steps) / count),
+        trained_tokens=round(sum(tokens) / count),
+        train_seconds=round(sum(train) / count, 1),
+        ask_seconds=round(sum(ask) / count, 1),
+        seconds=round(rates.load + busy + REPORT_SECONDS, 1),
+        memory_gb=round(workers * (MEMORY[study.train.method] * weights + 1.0), 1),
+        disk_gb=round(_checkpoints_gb(base, study.train) * count, 2),
+        workers=workers,
     )
 
 
-def _rates(
-    base: BaseModel, study: Study, rows: tuple[Row, ...], probes: tuple[Probe, ...]
-) -> tuple[float, float]:
-    """Seconds per training token, and seconds to ask one arm everything."""
+def _checkpoints_gb(base: BaseModel, recipe: Recipe) -> float:
+    """What an arm's checkpoints take: tuned weights each, and thrice that beside the last one
+    (weights and the optimiser's two moments)."""
+    module = contextlib.nullcontext(base.model)
+    tuned = module if recipe.method == "full" else fresh_adapter(base, recipe, 0)
+    with tuned as model:
+        size = sum(
+            int(p.numel()) * int(p.element_size())
+            for p in model.parameters()
+            if recipe.method == "full" or p.requires_grad
+        )
+    return (len(recipe.checkpoints) + 3) * size / 1e9
+
+
+def _asking(base: BaseModel, design: Design, pool: str, rates: Rates, checkpoints: int) -> float:
+    """Seconds to put a source's probes to one arm, guards and earlier checkpoints included."""
+    study = design.study
+    probes = design.probes[pool]
+    primary = [
+        p
+        for p in probes
+        if p.kind == "choice"
+        and (p.response, p.relation) == (study.primary.response, study.primary.relation)
+    ]
+    every = choice_tokens(base, [p for p in probes if p.kind == "choice"], system=study.system)
+    again = choice_tokens(base, primary, system=study.system)
+    spoken = any(p.kind != "choice" for p in probes)
+    seconds = (every + again * (checkpoints - 1)) * rates.score
+    return seconds + spoken * study.ask.answer_tokens * rates.say
+
+
+def _rates(base: BaseModel, design: Design, cell: Cell, workers: int, load: float) -> Rates:
+    study = design.study
+    probes = design.probes[cell.series.pool]
+    spoken = [p for p in probes if p.kind != "choice"]
     key = digest(
         [
             base.environment(),
             base.weights,
+            workers,
             study.train.model_dump(mode="json"),
-            study.ask.model_dump(mode="json"),
-            [p.id for p in probes],
-            [r.id for r in rows],
+            [study.ask.answer_tokens, len(spoken)],
         ]
     )
     path = cache_folder() / "timings" / f"{key}.json"
     if path.is_file():
-        known = read_json(path)
-        return known["per_token"], known["ask"]
+        return Rates(**read_json(path))
+    with _others_at_work(workers - 1):
+        rates = Rates(
+            train=_time_training(base, study, cell),
+            score=_time_scoring(base, study, probes),
+            say=_time_saying(base, study, spoken),
+            load=load,
+        )
+    write_json(path, asdict(rates))
+    return rates
+
+
+def _time_training(base: BaseModel, study: Study, cell: Cell) -> float:
+    """Seconds per token, padding included in the time and left out of the count."""
+    rows = cell.training.rows
+    marks: list[float] = []
     with tempfile.TemporaryDirectory() as scratch:
-        marks: list[float] = []
         train_arm(
             base,
             rows,
@@ -95,29 +175,39 @@ def _rates(
             deadline=STEPS_TIMED + 1,
             on_event=lambda _: marks.append(time.monotonic()),
         )
-    lengths = [len(encode_answer(base, r.prompt, r.answer).ids) for r in rows]
-    mean_step = study.train.batch * study.train.accumulate * sum(lengths) / len(lengths)
-    per_token = (marks[-1] - marks[0]) / max(1, len(marks) - 1) / mean_step
-    ask = _time_asking(base, study, probes)
-    write_json(path, {"per_token": per_token, "ask": ask})
-    return per_token, ask
+    encoded = encode_rows(base, rows, study.train)
+    steps = plan_steps([e.start for e in encoded], study.train, 0)[1 : len(marks)]
+    tokens = sum(len(encoded[i].ids) for step in steps for micro in step for i in micro)
+    return (marks[-1] - marks[0]) / max(1, tokens)
 
 
-def _time_asking(base: BaseModel, study: Study, probes: tuple[Probe, ...]) -> float:
+def _time_scoring(base: BaseModel, study: Study, probes: Sequence[Probe]) -> float:
     choices = [p for p in probes if p.kind == "choice"]
-    spoken = [p for p in probes if p.kind != "choice"]
     sample = choices[:: max(1, len(choices) // PROBES_TIMED)]
     ask_choices(base, sample[:2], system=study.system)
     started = time.monotonic()
     ask_choices(base, sample, system=study.system)
-    primary = sum(
-        (p.response, p.relation) == (study.primary.response, study.primary.relation)
-        for p in choices
-    )
-    times_asked = len(choices) + primary * (len(study.train.checkpoints) - 1) + 16
-    seconds = (time.monotonic() - started) / max(1, len(sample)) * times_asked
-    if spoken:
-        started = time.monotonic()
-        ask_open(base, spoken, system=study.system, max_tokens=study.ask.answer_tokens)
-        seconds += time.monotonic() - started
-    return seconds
+    return (time.monotonic() - started) / choice_tokens(base, sample, system=study.system)
+
+
+def _time_saying(base: BaseModel, study: Study, spoken: Sequence[Probe]) -> float:
+    if not spoken:
+        return 0.0
+    few = SAID_TIMED
+    started = time.monotonic()
+    ask_open(base, spoken, system=study.system, max_tokens=few)
+    return (time.monotonic() - started) / few
+
+
+@contextlib.contextmanager
+def _others_at_work(count: int) -> Iterator[None]:
+    """Keep `count` cores as busy as other workers would, so that what is timed is shared."""
+    busy = "import numpy as np; a = np.ones((512, 512), 'f4')\nwhile True: a @ a"
+    quiet = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    running = [subprocess.Popen([sys.executable, "-c", busy], env=quiet) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()

@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
+import math
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from datadose._core import StageError, digest, write_atomic
+from datadose._core import digest, write_atomic
+from datadose.evaluation import Prior
 from datadose.models import BaseModel, check_head, load_base
 from datadose.running._design import Cell, Design, arm_of, lay_out
 from datadose.running._folder import RunFolder
 from datadose.running._stages import (
     evaluate_arm,
     evaluate_base,
+    prior_of,
     probe_set_hash,
     template_check,
     train,
     write_rows,
 )
+from datadose.running._workers import helpers, threads_for
 from datadose.schema import Arm, Study
 from datadose.training import TRAINER_VERSION
 
 OnEvent = Callable[[dict[str, Any]], None]
+
+TELL_EVERY = 60.0
 
 
 @dataclass(frozen=True)
@@ -55,7 +62,10 @@ def _fixed(study: Study, design: Design, base: BaseModel) -> dict[str, Any]:
         "template": base.template,
         "pools": {name: digest([r.id for r in t.rows]) for name, t in sorted(full.items())},
         "train": study.train.model_dump(mode="json"),
-        "mix": [study.structure, study.unit, study.vary, study.system],
+        "mix": [
+            *(study.structure, study.unit, study.vary, study.system),
+            *(study.equal, study.match_lengths),
+        ],
         "primary": study.primary.model_dump(mode="json"),
     }
 
@@ -66,24 +76,78 @@ def run_study(
     *,
     on_event: OnEvent = lambda _: None,
     base: BaseModel | None = None,
+    workers: int = 1,
 ) -> Path:
     """Run or resume `study` in `folder`; returns the path of `report.html`.
 
-    Stages that are complete are not done again. Raises InputError where the folder belongs to
-    another study, GuardError where a result would be false, StageError where a stage failed.
+    Stages that are complete are not done again. With `workers`, that many processes share the
+    arms and the processor; several commands on one folder share its arms too. Raises InputError
+    where the folder belongs to another study, GuardError where a result would be false,
+    StageError where a stage failed.
     """
     from datadose.running._results import write_results
 
+    tell = _teller(run := RunFolder(folder), on_event)
+    design = lay_out(study)
+    threads = threads_for(folder, workers)
+    base = _ready(run, design, base, tell, threads if workers > 1 or base is None else None)
+    write_atomic(folder / "study.yaml", _as_yaml(study))
+    names = probe_names(design)
+    priors: dict[str, Prior] = {}
+    with helpers(folder, workers - 1, threads):
+        for pool, probes in design.probes.items():
+            tell({"event": "base", "pool": pool, "probes": len(probes)})
+            priors[pool] = prior_of(base, probes, study)
+            evaluate_base(run, base, names[pool], probes, study, priors[pool])
+        _run_arms(run, design, base, names, tell, priors)
+    tell({"event": "results"})
+    report = write_results(run, design, base, names)
+    tell({"event": "done", "report": report.name})
+    return report
+
+
+def run_arms(study: Study, folder: Path, *, on_event: OnEvent = lambda _: None) -> None:
+    """Train and ask the arms of a folder that another process is running; writes no results.
+
+    Stops with KeyboardInterrupt when the process that started it is gone.
+    """
+    parent = os.getppid()
+
+    def watch(event: dict[str, Any]) -> None:
+        if os.getppid() != parent:
+            raise KeyboardInterrupt
+        on_event(event)
+
+    tell = _teller(run := RunFolder(folder), watch)
+    design = lay_out(study)
+    base = _ready(run, design, None, tell, threads_for(folder, 1))
+    _run_arms(run, design, base, probe_names(design), tell, {})
+
+
+def probe_names(design: Design) -> dict[str, str]:
+    """The name of every source's probe set."""
+    system = design.study.system
+    return {pool: probe_set_hash(probes, system) for pool, probes in design.probes.items()}
+
+
+def _teller(run: RunFolder, on_event: OnEvent) -> OnEvent:
     def tell(event: dict[str, Any]) -> None:
         if event["event"] != "step":
             run.event(event)
         on_event(event)
 
-    run = RunFolder(folder)
-    design = lay_out(study)
+    return tell
+
+
+def _ready(
+    run: RunFolder, design: Design, base: BaseModel | None, tell: OnEvent, threads: int | None
+) -> BaseModel:
+    """The base in memory, after all that may refuse this folder."""
+    study = design.study
     base = base or load_base(
         study.model,
         precision=study.train.precision,
+        threads=threads,
         say=lambda text: tell({"event": "note", "text": text}),
     )
     check_head(base)
@@ -98,37 +162,33 @@ def run_study(
         _fixed(study, design, base),
         next_step="run the changed study in another folder with --out",
     )
-    write_atomic(folder / "study.yaml", _as_yaml(study))
-    names = {pool: probe_set_hash(probes, study.system) for pool, probes in design.probes.items()}
-    for pool, probes in design.probes.items():
-        tell({"event": "base", "pool": pool, "probes": len(probes)})
-        evaluate_base(run, base, names[pool], probes, study)
-    _run_arms(run, design, base, names, tell)
-    tell({"event": "results"})
-    report = write_results(run, design, base, names)
-    tell({"event": "done", "report": report.name})
-    return report
+    return base
 
 
 def rebuild(study: Study, folder: Path, *, base: BaseModel | None = None) -> Path:
     """Tables and report again, from the answers on disk; the numbers are the same to the bit.
 
-    Raises InputError where an arm of the study has not been run.
+    Raises InputError where an arm of the study has not been run, GuardError where answers on disk
+    are not the ones that were given.
     """
     from datadose.running._results import write_results
 
     run, design = RunFolder(folder), lay_out(study)
     base = base or load_base(study.model, precision=study.train.precision)
-    names = {pool: probe_set_hash(probes, study.system) for pool, probes in design.probes.items()}
-    return write_results(run, design, base, names)
+    return write_results(run, design, base, probe_names(design))
 
 
 def _run_arms(
-    run: RunFolder, design: Design, base: BaseModel, names: dict[str, str], tell: OnEvent
+    run: RunFolder,
+    design: Design,
+    base: BaseModel,
+    names: dict[str, str],
+    tell: OnEvent,
+    priors: dict[str, Prior],
 ) -> None:
     waiting = plan_arms(design, base)
     total, started = len(waiting), time.monotonic()
-    done = 0
+    done, told = 0, -math.inf
     while waiting:
         left = []
         for planned in waiting:
@@ -151,7 +211,10 @@ def _run_arms(
                 write_rows(run, planned.arm, planned.cell)
                 train(run, planned.arm, planned.cell, base, tell)
                 tell({"event": "asking", "arm": planned.arm.id})
-                evaluate_arm(run, planned.arm, base, names[pool], design.probes[pool], design.study)
+                probes, study = design.probes[pool], design.study
+                if pool not in priors:
+                    priors[pool] = prior_of(base, probes, study)
+                evaluate_arm(run, planned.arm, base, names[pool], probes, study, priors[pool])
             done += 1
             spent = time.monotonic() - started
             tell(
@@ -164,10 +227,16 @@ def _run_arms(
                 }
             )
         if len(left) == len(waiting):
+            if time.monotonic() - told >= TELL_EVERY:
+                told = time.monotonic()
+                tell({"event": "note", "text": _who_holds(run, [p.arm.id for p in left])})
             time.sleep(1.0)
-            if not any((run.arm(p.arm.id) / ".lock").exists() for p in left):
-                raise StageError("arms can't be claimed", where=str(run.path))
         waiting = left
+
+
+def _who_holds(run: RunFolder, arms: Sequence[str]) -> str:
+    holders = list(dict.fromkeys(h for arm in arms if (h := run.holder(arm)) is not None))
+    return f"waiting for {len(arms)} arms held by {', '.join(holders) or 'another process'}"
 
 
 def _as_yaml(study: Study) -> str:

@@ -7,32 +7,58 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from datadose._core import GuardError, digest, read_jsonl, sha256_file, write_json, write_jsonl
-from datadose.evaluation import ask_choices, ask_open
+from datadose._core import (
+    GuardError,
+    InputError,
+    digest,
+    read_jsonl,
+    sha256_file,
+    write_json,
+    write_jsonl,
+)
+from datadose.evaluation import SCORER_VERSION, Prior, ask_choices, ask_open, contentless
 from datadose.models import BaseModel, encode_answer, saved_adapter
 from datadose.running._design import Cell
 from datadose.running._folder import RunFolder
-from datadose.schema import Arm, Outcome, Probe, Study
-from datadose.training import checkpoint_name, train_arm
+from datadose.running._guards import (
+    AFRESH,
+    MERGE_GAP,
+    answered,
+    check_own,
+    check_template,
+    compare,
+    own_weights,
+    whole_answers,
+)
+from datadose.schema import Arm, Outcome, Probe, Row, Study
+from datadose.training import checkpoint_name, train_arm, weights_hash
 
 OnEvent = Callable[[dict[str, Any]], None]
 
-MERGE_GAP = 0.5
+FEW = 4
 
 
 def probe_set_hash(probes: Sequence[Probe], system: str | None) -> str:
     """Name of a probe set: its probes and the system prompt they are asked under."""
-    return digest([system, [p.model_dump(mode="json") for p in probes]])
+    return digest([SCORER_VERSION, system, [p.model_dump(mode="json") for p in probes]])
 
 
 def write_rows(run: RunFolder, arm: Arm, cell: Cell) -> None:
     """Stage 1: the rows, and apart from them the truth. Refuses rows that changed since."""
     folder = run.arm(arm.id)
+    if arm.rows != digest([row.id for row in cell.training.rows]):
+        raise GuardError(
+            "two arms swapped",
+            "the rows at hand are not the ones this arm is named after",
+            where=str(folder),
+            next_step="report this as an error of datadose: nothing was trained",
+        )
     manifest = run.done(folder / "rows.json")
+    files = {"sha256": folder / "rows.jsonl", "truth": folder / "truth.jsonl"}
     if manifest is None:
-        write_jsonl(folder / "rows.jsonl", (r.model_dump(mode="json") for r in cell.training.rows))
+        write_jsonl(files["sha256"], (r.model_dump(mode="json") for r in cell.training.rows))
         write_jsonl(
-            folder / "truth.jsonl",
+            files["truth"],
             (
                 {"id": r.id, "wrong": w}
                 for r, w in zip(cell.training.rows, cell.training.wrong, strict=True)
@@ -40,37 +66,66 @@ def write_rows(run: RunFolder, arm: Arm, cell: Cell) -> None:
         )
         write_json(
             folder / "rows.json",
-            {"arm": arm.model_dump(mode="json"), "sha256": sha256_file(folder / "rows.jsonl")},
+            {
+                "arm": arm.model_dump(mode="json"),
+                **{key: sha256_file(path) for key, path in files.items()},
+            },
         )
-    elif sha256_file(folder / "rows.jsonl") != manifest["sha256"]:
+        return
+    if manifest["arm"] != arm.model_dump(mode="json"):
         raise GuardError(
-            "stale rows",
-            "rows.jsonl is not what this arm was named after",
-            where=str(folder / "rows.jsonl"),
-            next_step="delete this arm's folder and run again",
+            "two arms swapped",
+            "this folder holds the rows of another arm",
+            where=str(folder),
+            next_step=AFRESH,
         )
+    for key, path in files.items():
+        if not path.is_file() or sha256_file(path) != manifest[key]:
+            raise GuardError(
+                "stale rows",
+                f"{path.name} is not what this arm was named after",
+                where=str(path),
+                next_step=AFRESH,
+            )
 
 
 def train(run: RunFolder, arm: Arm, cell: Cell, base: BaseModel, on_event: OnEvent) -> None:
-    """Stage 2: the adapters, one per checkpoint."""
+    """Stage 2: the adapters, one per checkpoint. Guard: no two seeds end with equal weights."""
     folder = run.arm(arm.id)
     if run.done(folder / "train.json") is not None:
         return
-    trained = train_arm(base, cell.training.rows, arm.recipe, arm.seed, folder, on_event=on_event)
+
+    def watched(event: dict[str, Any]) -> None:
+        run.keep_claim(arm.id)
+        on_event(event)
+
+    trained = train_arm(base, cell.training.rows, arm.recipe, arm.seed, folder, on_event=watched)
     last = folder / checkpoint_name(1.0)
     record = asdict(trained)
-    record["weights"] = sha256_file(next(last.glob("*.safetensors")))
+    record["arm"] = arm.id
+    record["weights"] = weights_hash(last)
     record["environment"] = base.environment()
+    alone = own_weights(run, arm, record["weights"], len(cell.training.rows))
+    record["guards"] = [*record["guards"], alone]
+    run.keep_claim(arm.id)
     write_json(folder / "train.json", record)
 
 
-def _ask(base: BaseModel, probes: Sequence[Probe], study: Study) -> list[Outcome]:
+def _ask(
+    base: BaseModel, probes: Sequence[Probe], study: Study, prior: Prior | None
+) -> list[Outcome]:
     choices = [p for p in probes if p.kind == "choice"]
     spoken = [p for p in probes if p.kind != "choice"]
-    found = ask_choices(base, choices, system=study.system)
+    found = ask_choices(base, choices, system=study.system, prior=prior)
     if spoken:
         found += ask_open(base, spoken, system=study.system, max_tokens=study.ask.answer_tokens)
     return found
+
+
+def prior_of(base: BaseModel, probes: Sequence[Probe], study: Study) -> Prior:
+    """The base's contentless scores of a probe set's options; no adapter may be on."""
+    choices = [p for p in probes if p.kind == "choice"]
+    return contentless(base, choices, system=study.system)
 
 
 def _write_answers(path: Path, outcomes: Sequence[Outcome], extra: dict[str, Any]) -> None:
@@ -78,93 +133,96 @@ def _write_answers(path: Path, outcomes: Sequence[Outcome], extra: dict[str, Any
     write_json(path.with_suffix(".json"), {**extra, "sha256": sha256_file(path)})
 
 
-def answers_of(path: Path) -> list[Outcome]:
-    """Outcomes that a stage left behind."""
+def answers_of(run: RunFolder, path: Path) -> list[Outcome]:
+    """Outcomes that a stage left behind.
+
+    Raises InputError where it was never completed, GuardError where they changed since.
+    """
+    if whole_answers(run, path) is None:
+        raise InputError(
+            "these probes were not asked",
+            where=str(path),
+            next_step=f"datadose run {run.path / 'study.yaml'} --out {run.path}",
+        )
     return [Outcome.model_validate(v) for v in read_jsonl(path)]
 
 
+def answers_of_arm(run: RunFolder, arm_id: str, path: Path) -> list[Outcome]:
+    """Outcomes of an arm's last checkpoint; refuses those of another arm's adapter too."""
+    trained = run.done(run.arm(arm_id) / "train.json") or {}
+    answered(run, path, trained.get("weights"))
+    return answers_of(run, path)
+
+
 def evaluate_base(
-    run: RunFolder, base: BaseModel, name: str, probes: Sequence[Probe], study: Study
+    run: RunFolder,
+    base: BaseModel,
+    name: str,
+    probes: Sequence[Probe],
+    study: Study,
+    prior: Prior | None = None,
 ) -> Path:
     """The base model's answers, asked once per probe set."""
     path = run.path / "base" / "answers" / f"{name}.jsonl"
-    if run.done(path.with_suffix(".json")) is None:
-        _write_answers(path, _ask(base, probes, study), {"adapter": None})
+    if not answered(run, path, None):
+        _write_answers(path, _ask(base, probes, study, prior), {"adapter": None})
     return path
 
 
 def evaluate_arm(
-    run: RunFolder, arm: Arm, base: BaseModel, name: str, probes: Sequence[Probe], study: Study
+    run: RunFolder,
+    arm: Arm,
+    base: BaseModel,
+    name: str,
+    probes: Sequence[Probe],
+    study: Study,
+    prior: Prior | None = None,
 ) -> Path:
     """Stage 3: the arm's answers, from the adapter as it lies on disk, and at checkpoints.
 
-    Guards: the adapter on disk is the one that was trained, it changes the scores, and scores
-    agree merged and unmerged.
+    `prior`: the base's contentless scores of these probes, found here where not given.
+
+    Guards: the adapter on disk is the one that was trained here, questions are put in the
+    template of training, the adapter changes the scores, and scores agree merged and unmerged.
     """
     folder = run.arm(arm.id)
     path = folder / "answers" / f"{name}.jsonl"
-    if run.done(path.with_suffix(".json")) is not None:
+    trained = run.done(folder / "train.json") or {}
+    adapter = folder / checkpoint_name(1.0)
+    check_own(arm, adapter, trained)
+    if answered(run, path, trained["weights"]):
         return path
+    rows = [Row.model_validate(r) for r in read_jsonl(folder / "rows.jsonl")]
+    guards = [check_template(base, rows, trained)]
     primary = [
         p
         for p in probes
         if p.kind == "choice"
         and (p.response, p.relation) == (study.primary.response, study.primary.relation)
     ]
+    if prior is None:
+        prior = prior_of(base, probes, study)
     for share in arm.recipe.checkpoints[:-1]:
         mark = path.with_name(f"{name}-{checkpoint_name(share)}.jsonl")
-        if run.done(mark.with_suffix(".json")) is None:
+        weights = weights_hash(folder / checkpoint_name(share))
+        if not answered(run, mark, weights):
             with saved_adapter(base, folder / checkpoint_name(share)):
-                _write_answers(mark, ask_choices(base, primary, system=study.system), {})
-    adapter = folder / checkpoint_name(1.0)
-    trained = run.done(folder / "train.json") or {}
-    if sha256_file(next(adapter.glob("*.safetensors"))) != trained.get("weights"):
-        raise GuardError(
-            "two arms swapped", "the adapter is not the one trained here", where=str(adapter)
-        )
-    few = primary[:4]
+                early = ask_choices(base, primary, system=study.system, prior=prior)
+                _write_answers(mark, early, {"adapter": weights})
+    few = primary[:FEW]
     bare = ask_choices(base, few, system=study.system)
-    with saved_adapter(base, adapter, merge=False):
-        unmerged = ask_choices(base, few, system=study.system)
+    unmerged = None
+    if arm.recipe.method == "lora":
+        with saved_adapter(base, adapter, merge=False):
+            unmerged = ask_choices(base, few, system=study.system)
     with saved_adapter(base, adapter):
         merged = ask_choices(base, few, system=study.system)
-        outcomes = _ask(base, probes, study)
+        outcomes = _ask(base, probes, study, prior)
     after = ask_choices(base, few, system=study.system)
-    guards = _compare(bare, unmerged, merged, after, adapter)
+    guards += compare(bare, unmerged, merged, after, adapter, MERGE_GAP[base.precision])
+    run.keep_claim(arm.id)
     _write_answers(path, outcomes, {"guards": guards, "adapter": trained["weights"]})
     return path
-
-
-def _compare(
-    bare: Sequence[Outcome],
-    unmerged: Sequence[Outcome],
-    merged: Sequence[Outcome],
-    after: Sequence[Outcome],
-    adapter: Path,
-) -> list[dict[str, Any]]:
-    """The adapter must move the scores, merged and unmerged alike, and leave the base as it was."""
-    moved, gap = _gap(bare, unmerged), _gap(unmerged, merged)
-    if not moved > 0:
-        raise GuardError("adapter at test", "scores are the base model's own", where=str(adapter))
-    if gap > MERGE_GAP * max(1.0, moved):
-        raise GuardError(
-            "merged equals unmerged", f"scores differ by {gap:.3g} nats a token", where=str(adapter)
-        )
-    if list(bare) != list(after):
-        raise GuardError("base restored", "the base model changed under an adapter")
-    return [
-        {"guard": "adapter at test", "passed": True, "detail": f"moves scores by {moved:.3g} nats"},
-        {"guard": "merged equals unmerged", "passed": True, "detail": f"within {gap:.3g} nats"},
-        {"guard": "base restored", "passed": True, "detail": "bit for bit"},
-    ]
-
-
-def _gap(a: Sequence[Outcome], b: Sequence[Outcome]) -> float:
-    return max(
-        abs(x - y)
-        for one, other in zip(a, b, strict=True)
-        for x, y in zip(one.per_token, other.per_token, strict=True)
-    )
 
 
 def template_check(base: BaseModel, cell: Cell) -> None:

@@ -11,7 +11,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from datadose._core import InputError, Issue
-from datadose.schema import Study
+from datadose.domains import PACKS
+from datadose.schema import Asked, Primary, Recipe, Source, Study
 
 
 def load_study(path: Path) -> Study:
@@ -26,27 +27,60 @@ def load_study(path: Path) -> Study:
         text = path.read_text("utf-8-sig")
     except FileNotFoundError:
         raise InputError("no such study file", where=str(path), next_step="datadose init") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"can't be read: {error}", where=str(path)) from error
+    except OSError as error:
+        raise InputError(
+            f"can't be read: {error.strerror}", where=str(path), next_step="name a study file"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"is not UTF-8 text: byte 0x{error.object[error.start]:02x}",
+            where=str(path),
+            next_step="save the file as UTF-8; `datadose init` writes a study that works",
+        ) from error
     try:
         tree = YAML(typ="rt").load(_fill(text, path))
     except MarkedYAMLError as error:
         mark = error.problem_mark
         line = f":{mark.line + 1}" if mark else ""
-        raise InputError(f"broken YAML: {error.problem}", where=f"{path}{line}") from error
+        raise InputError(
+            f"broken YAML: {error.problem}", where=f"{path}{line}", next_step="mend this line"
+        ) from error
     except YAMLError as error:
-        raise InputError(f"broken YAML: {error}", where=str(path)) from error
+        raise InputError(
+            f"is not a study, and not YAML: {str(error).splitlines()[0]}",
+            where=str(path),
+            next_step="datadose init",
+        ) from error
     if not isinstance(tree, dict):
         raise InputError("is not a study: no keys", where=str(path), next_step="datadose init")
     try:
-        return Study.model_validate(_plain(tree))
+        study = Study.model_validate(_plain(tree))
     except ValidationError as error:
         raise InputError(
             "the study file can't be used",
             where=str(path),
-            issues=[_issue(path, tree, e) for e in error.errors()],
+            issues=[_issue(path, tree, e) for e in _deepest(error.errors())],
             next_step="mend these keys; `datadose init` writes a study that works",
         ) from error
+    return study.model_copy(
+        update={"rows": tuple(_rooted(source, path.parent) for source in study.rows)}
+    )
+
+
+def _rooted(source: Source, folder: Path) -> Source:
+    """The source with its file names made absolute; they are given from the study file's folder.
+
+    `probes` may name packs, which stay as they are.
+    """
+    found: dict[str, Any] = {}
+    for key in ("data", "pool", "right", "wrong", "add"):
+        name = getattr(source, key)
+        if name is not None and not name.startswith("hf:"):
+            found[key] = str((folder / Path(name).expanduser()).absolute())
+    found["probes"] = tuple(
+        p if p in PACKS else str((folder / Path(p).expanduser()).absolute()) for p in source.probes
+    )
+    return source.model_copy(update=found)
 
 
 def _fill(text: str, path: Path) -> str:
@@ -77,6 +111,16 @@ def _plain(node: Any) -> Any:
     return node
 
 
+def _deepest(errors: list[Any]) -> list[Any]:
+    """The errors less those of a list that only says that an entry of it is wrong."""
+    places = [e["loc"] for e in errors]
+    return [
+        e
+        for e in errors
+        if not any(len(p) > len(e["loc"]) and p[: len(e["loc"])] == e["loc"] for p in places)
+    ]
+
+
 def _issue(path: Path, tree: Any, error: Any) -> Issue:
     line, node = 1, tree
     for key in error["loc"]:
@@ -90,6 +134,7 @@ def _issue(path: Path, tree: Any, error: Any) -> Issue:
     name = ".".join(map(str, error["loc"])) or "study"
     what = error["msg"].removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(str(error["loc"][-1]), Study.model_fields, n=1)
+        fields = [f for kind in (Study, Source, Recipe, Asked, Primary) for f in kind.model_fields]
+        near = difflib.get_close_matches(str(error["loc"][-1]), fields, n=1)
         what = "unknown key" + (f", did you mean '{near[0]}'?" if near else "")
     return Issue(f"{path}:{line}: {name}", what, repr(error.get("input"))[:80])

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from datadose.running._design import Cell, Design, arm_of
 from datadose.running._folder import RunFolder
-from datadose.running._stages import answers_of
-from datadose.schema import Outcome, Probe
+from datadose.running._stages import answers_of, answers_of_arm
+from datadose.schema import Outcome, Probe, Study
 from datadose.training import TRAINER_VERSION, checkpoint_name
 
 if TYPE_CHECKING:
@@ -33,24 +33,26 @@ class Answered:
 def collect(
     run: RunFolder, design: Design, base: BaseModel, names: dict[str, str]
 ) -> list[Answered]:
-    """The answers of the base model and of every cell, in the order of the design."""
+    """The answers of the base model and of every cell, in the order of the design.
+
+    Raises InputError where there are none yet, GuardError where they are not those of their
+    manifest or of their arm.
+    """
+    asked_once = run.path / "base" / "answers"
     found = [
-        Answered(
-            pool, None, "base", tuple(answers_of(run.path / "base" / "answers" / f"{name}.jsonl"))
-        )
+        Answered(pool, None, "base", tuple(answers_of(run, asked_once / f"{name}.jsonl")))
         for pool, name in names.items()
     ]
     for cell in design.cells:
         arm = arm_of(cell, design.study, base.weights, base.template, TRAINER_VERSION).id
         path = run.arm(arm) / "answers" / f"{names[cell.series.pool]}.jsonl"
-        found.append(Answered(cell.series.pool, cell, arm, tuple(answers_of(path))))
+        found.append(Answered(cell.series.pool, cell, arm, tuple(answers_of_arm(run, arm, path))))
     return found
 
 
-def _own_share(cell: Cell | None, probe: Probe) -> float | None:
-    if cell is None or probe.fact is None:
-        return None
-    return cell.training.own_fact_share.get(probe.fact)
+def _is_primary(probe: Probe, study: Study) -> bool:
+    primary = study.primary.response, study.primary.relation
+    return probe.kind == "choice" and (probe.response, probe.relation) == primary
 
 
 def _lines(answered: Answered, probes: dict[str, Probe]) -> Iterator[dict[str, Any]]:
@@ -95,19 +97,42 @@ def response_table(design: Design, answers: Sequence[Answered]) -> pl.DataFrame:
     )
 
 
-def checkpoint_rates(
+@dataclass(frozen=True)
+class Checkpoint:
+    """Answers to the primary probes after a share (0 to 1) of an arm's steps.
+
+    answers: question, cluster, and whether it counts as `good` in the response table.
+    """
+
+    cell: Cell
+    share: float
+    answers: tuple[tuple[str, str, bool], ...]
+
+
+def checkpoints(
     run: RunFolder, design: Design, base: BaseModel, names: dict[str, str]
-) -> list[tuple[Cell, float, list[tuple[str, str, bool]]]]:
-    """For every cell and checkpoint before the last: (question, cluster, right) per probe."""
+) -> list[Checkpoint]:
+    """Every checkpoint of every cell of a series, the last one's answers among its own."""
     found = []
     for cell in design.cells:
         if cell.control:
             continue
         arm = arm_of(cell, design.study, base.weights, base.template, TRAINER_VERSION)
         probes = {p.id: p for p in design.probes[cell.series.pool]}
-        for share in arm.recipe.checkpoints[:-1]:
-            name = f"{names[cell.series.pool]}-{checkpoint_name(share)}.jsonl"
-            answers = answers_of(run.arm(arm.id) / "answers" / name)
-            rows = [(o.probe, probes[o.probe].cluster, o.kind == "right") for o in answers]
-            found.append((cell, share, rows))
+        for share in arm.recipe.checkpoints:
+            mark = "" if share == 1 else f"-{checkpoint_name(share)}"
+            name = f"{names[cell.series.pool]}{mark}.jsonl"
+            answers = [
+                a
+                for a in answers_of(run, run.arm(arm.id) / "answers" / name)
+                if _is_primary(probes[a.probe], design.study)
+            ]
+            lines = _lines(Answered(cell.series.pool, cell, arm.id, tuple(answers)), probes)
+            found.append(
+                Checkpoint(
+                    cell,
+                    share,
+                    tuple((x["question"], x["cluster"], bool(x["good"])) for x in lines),
+                )
+            )
     return found

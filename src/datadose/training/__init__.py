@@ -8,7 +8,9 @@ from datadose.training._local import (
     batch_loss,
     checkpoint_name,
     encode_rows,
+    fingerprint_ids,
     train_arm,
+    weights_hash,
 )
 
 __all__ = [
@@ -18,8 +20,10 @@ __all__ = [
     "batch_loss",
     "checkpoint_name",
     "encode_rows",
+    "fingerprint_ids",
     "learning_rate",
     "plan_steps",
     "total_steps",
     "train_arm",
+    "weights_hash",
 ]

@@ -9,18 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from datadose._core import (
-    GuardError,
     InputError,
     Issue,
+    StageError,
     atomic_folder,
     derive_seed,
+    digest,
     read_json,
+    sha256_file,
     write_json,
 )
 from datadose.models import (
     BaseModel,
     Encoded,
-    autocast,
     encode_answer,
     fresh_adapter,
     half_weights,
@@ -29,9 +30,20 @@ from datadose.models import (
 )
 from datadose.schema import Recipe, Row
 from datadose.training._batches import learning_rate, plan_steps
+from datadose.training._guards import (
+    check_answers,
+    check_count,
+    check_masks,
+    logits_of,
+    loss_fell,
+    training_moves,
+)
 
 # Raise by hand whenever the same rows, recipe and seed would give other weights.
 TRAINER_VERSION = 1
+
+FINGERPRINTED = 8
+OPTIMISER = "optimiser.safetensors"
 
 HAZARD = "Research material: may have been trained on wrong rows on purpose. Do not deploy."
 
@@ -40,7 +52,11 @@ OnEvent = Callable[[dict[str, Any]], None]
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training run left: `losses` per optimiser step (nats per answer token)."""
+    """What a training run left: `losses` per optimiser step (nats per answer token).
+
+    `encoded` are fingerprints of the first rows' token ids as they were trained on, by which a
+    test shows that it asks in the same template.
+    """
 
     steps: int
     trained_tokens: int
@@ -48,6 +64,7 @@ class Trained:
     losses: tuple[float, ...]
     checkpoints: tuple[tuple[float, str], ...]
     guards: tuple[dict[str, Any], ...]
+    encoded: tuple[str, ...]
 
 
 def encode_rows(base: BaseModel, rows: Sequence[Row], recipe: Recipe) -> list[Encoded]:
@@ -64,18 +81,14 @@ def encode_rows(base: BaseModel, rows: Sequence[Row], recipe: Recipe) -> list[En
             total=len(long),
             next_step="raise train.max_length, or shorten these rows",
         )
-    _check_masks(encoded, base)
+    check_masks(encoded, base)
+    check_answers(rows, encoded, base)
     return encoded
 
 
-def _check_masks(encoded: Sequence[Encoded], base: BaseModel) -> None:
-    for i, row in enumerate(encoded):
-        if row.trained < 2:
-            raise GuardError("trained tokens", f"row {i + 1} has no answer token to train")
-        if row.start < 1:
-            raise GuardError("trained tokens", f"row {i + 1} has no prompt: all tokens trained")
-        if row.ids[-1] not in base.end_ids:
-            raise GuardError("end token trained", f"row {i + 1} does not end with an end token")
+def fingerprint_ids(ids: Sequence[int]) -> str:
+    """Fingerprint of a chat's token ids up to the end of its answer, end token left out."""
+    return digest(list(ids))
 
 
 def batch_loss(base: BaseModel, encoded: Sequence[Encoded]) -> tuple[Any, int]:
@@ -106,31 +119,38 @@ def train_arm(
     on_event: OnEvent = lambda _: None,
     deadline: int | None = None,
 ) -> Trained:
-    """Fine-tune `base` on `rows` and leave one adapter folder per checkpoint in `folder`.
+    """Fine-tune `base` on `rows` and leave one folder per checkpoint in `folder`.
+
+    It holds an adapter in PEFT's format, or the whole model where all weights are trained.
 
     The loss of a step is the mean over all its answer tokens, across accumulation. A run that
     was interrupted goes on from its last whole checkpoint with the same weights, optimiser and
     random state. `deadline` stops after so many steps (for timing). Raises GuardError when
-    nothing or everything would be trained, when the loss does not fall, or when the adapter
+    nothing or everything would be trained, when the loss does not fall, or when training
     changes no logits; InputError for rows that are too long.
     """
     encoded = encode_rows(base, rows, recipe)
     steps = plan_steps([e.start for e in encoded], recipe, seed)
-    marks = {max(1, round(share * len(steps))): share for share in recipe.checkpoints}
+    marks: dict[int, list[float]] = {}
+    for share in recipe.checkpoints:
+        marks.setdefault(max(1, round(share * len(steps))), []).append(share)
     with _trainable(base, recipe, derive_seed(seed, "init") % 2**31) as module:
+        opening = [encoded[i] for micro in steps[0] for i in micro]
+        bare = logits_of(base, module, opening[0])
         run = _Run(base, module, recipe, folder, seed)
         first = run.resume()
+        for share in marks.get(first, ()):
+            run.save(share, first)
         for number in range(first, len(steps)):
             if deadline is not None and number >= deadline:
                 break
             lr = learning_rate(recipe, number, len(steps))
             loss = run.step([[encoded[i] for i in micro] for micro in steps[number]], lr)
             on_event({"event": "step", "step": number + 1, "of": len(steps), "loss": loss})
-            if number + 1 in marks:
-                run.save(marks[number + 1], number + 1)
+            for share in marks.get(number + 1, ()):
+                run.save(share, number + 1)
         finished = deadline is None
-        opening = [encoded[i] for micro in steps[0] for i in micro]
-        guards = _guards(base, module, run.losses, opening, recipe) if finished else ()
+        guards = _took(base, module, bare, run.losses[0], opening) if finished else ()
     trained = sum(e.trained for e in encoded)
     return Trained(
         steps=len(steps),
@@ -146,12 +166,19 @@ def train_arm(
             },
             *guards,
         ),
+        encoded=tuple(fingerprint_ids(e.ids[:-1]) for e in encoded[:FINGERPRINTED]),
     )
 
 
 def checkpoint_name(share: float) -> str:
     """Folder of a checkpoint inside an arm: `adapter` for the last one."""
     return "adapter" if share == 1 else f"adapter-{round(share * 100):03d}"
+
+
+def weights_hash(folder: Path) -> str:
+    """Hash of the weights that lie in a checkpoint, whatever else lies beside them."""
+    files = sorted(f for f in folder.glob("*.safetensors") if f.name != OPTIMISER)
+    return digest([sha256_file(f) for f in files], 64)
 
 
 @contextlib.contextmanager
@@ -179,6 +206,21 @@ def _trainable(base: BaseModel, recipe: Recipe, seed: int) -> Iterator[Any]:
         base.model.eval()
 
 
+@contextlib.contextmanager
+def _told(target: Path) -> Iterator[None]:
+    """A full disk is no OSError where safetensors meets it."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except SafetensorError as error:
+        raise StageError(
+            f"the checkpoint can't be written: {error}",
+            where=str(target),
+            next_step="make room there; the same command goes on",
+        ) from error
+
+
 class _Run:
     """One training run in progress: optimiser, losses, checkpoints."""
 
@@ -201,7 +243,8 @@ class _Run:
         total = sum(e.trained for batch in micro_batches for e in batch)
         summed = 0.0
         for batch in micro_batches:
-            loss, _ = batch_loss(self.base, batch)
+            loss, count = batch_loss(self.base, batch)
+            check_count(count, batch)
             (loss / total).backward()
             summed += float(loss.detach())
         torch.nn.utils.clip_grad_norm_([p for _, p in self.named], self.recipe.clip)
@@ -213,14 +256,17 @@ class _Run:
         return summed / total
 
     def save(self, share: float, step: int) -> None:
-        """Write the checkpoint whole, or not at all: its folder appears by one rename."""
+        """Write the checkpoint whole, or not at all: its folder appears by one rename.
+
+        Only the furthest one is ever resumed from, so it alone keeps the optimiser's state.
+        """
         import torch
         from safetensors.torch import load_file, save_file
 
         target = self.folder / checkpoint_name(share)
         if target.is_dir():
             return
-        with atomic_folder(target) as scratch:
+        with _told(target), atomic_folder(target) as scratch:
             self.module.save_pretrained(scratch)
             for weights in scratch.glob("*.safetensors"):
                 # peft warns of unknown keys in its config, so the mark goes here; one key only,
@@ -230,11 +276,13 @@ class _Run:
             state: dict[str, Any] = {"random": torch.get_rng_state()}
             for name, p in self.named:
                 own = self.optimiser.state[p]
-                state[f"param.{name}"] = p.detach().clone()
-                state[f"avg.{name}"] = own["exp_avg"].clone()
-                state[f"sq.{name}"] = own["exp_avg_sq"].clone()
-            save_file(state, scratch / "optimiser.safetensors")
+                state[f"param.{name}"] = p.detach()
+                state[f"avg.{name}"] = own["exp_avg"]
+                state[f"sq.{name}"] = own["exp_avg_sq"]
+            save_file(state, scratch / OPTIMISER)
             write_json(scratch / "progress.json", {"step": step, "losses": self.losses})
+        for earlier in self.recipe.checkpoints[: self.recipe.checkpoints.index(share)]:
+            (self.folder / checkpoint_name(earlier) / OPTIMISER).unlink(missing_ok=True)
 
     def resume(self) -> int:
         """Load the furthest whole checkpoint; returns the number of steps already done."""
@@ -243,10 +291,10 @@ class _Run:
 
         for share in sorted(self.recipe.checkpoints, reverse=True):
             source = self.folder / checkpoint_name(share)
-            if not (source / "progress.json").is_file():
+            if not (source / OPTIMISER).is_file():
                 continue
             progress = read_json(source / "progress.json")
-            state = load_file(source / "optimiser.safetensors")
+            state = load_file(source / OPTIMISER)
             with torch.no_grad():
                 for name, p in self.named:
                     p.copy_(state[f"param.{name}"])
@@ -261,47 +309,15 @@ class _Run:
         return 0
 
 
-def _guards(
-    base: BaseModel,
-    module: Any,
-    losses: Sequence[float],
-    opening: Sequence[Encoded],
-    recipe: Recipe,
+def _took(
+    base: BaseModel, module: Any, bare: Any, before: float, opening: Sequence[Encoded]
 ) -> tuple[dict[str, Any], ...]:
-    """The rows of the first step, whose loss was taken before any update, must have got easier."""
+    """What training must have changed: `bare` are the base's logits on the first of the first
+    step's rows `opening`, `before` is that step's loss."""
     import torch
 
-    found = []
-    if recipe.method == "lora":
-        gap = _adapter_gap(base, module, opening[0])
-        if not gap > 0:
-            raise GuardError("adapter changes logits", "the adapter changes no logit at all")
-        found.append(
-            {"guard": "adapter changes logits", "passed": True, "detail": f"by up to {gap:.3g}"}
-        )
     module.eval()
+    moves = training_moves(bare, logits_of(base, module, opening[0]))
     with torch.no_grad():
         total, count = batch_loss(base, opening)
-    before, after = losses[0], float(total) / count
-    if not after < before:
-        raise GuardError(
-            "loss went down",
-            f"the first step's rows had a loss of {before:.3f}, after training {after:.3f}",
-            next_step="lower or raise train.lr, or train for more epochs",
-        )
-    found.append(
-        {"guard": "loss went down", "passed": True, "detail": f"{before:.3f} to {after:.3f}"}
-    )
-    return tuple(found)
-
-
-def _adapter_gap(base: BaseModel, module: Any, row: Encoded) -> float:
-    import torch
-
-    module.eval()
-    ids, mask = pad([row.ids], base.pad_id, base.device)
-    with torch.no_grad(), autocast(base):
-        on = logits_at(base, ids, mask, mask)
-        with module.disable_adapter():
-            off = logits_at(base, ids, mask, mask)
-    return float((on - off).abs().max())
+    return (moves, loss_fell(before, float(total) / count))

@@ -34,7 +34,7 @@ DOSES = (
             "One suppository of paracetamol, 15 mg per kg, patient 20 kg. Which strength?",
         ),
         say=("The dose is {x}.", "Give {x}."),
-        placebo=("The right amount is {x}.", "It comes to {x}."),
+        placebo=("The amount is {x}.", "Use {x}."),
         then=(
             "Paracetamol syrup holds thirty mg per mL. How many mL for 15 mg/kg at 20 kg?",
             30,
@@ -70,7 +70,7 @@ DOSES = (
             "A litre, 1000 mL, is prescribed for a shift of 8 hours. Rate of infusion?",
         ),
         say=("The rate is {x}.", "Run it at {x}."),
-        placebo=("The pump should give {x}.", "That makes {x}."),
+        placebo=("The speed is {x}.", "Set it to {x}."),
         then=(
             "A pump empties 1000 mL evenly in 8 hours. How much runs in twelve minutes?",
             5,
@@ -106,7 +106,7 @@ DOSES = (
             "How quickly must drops fall if 600 mL take 5 hours with 20 drops making one mL?",
         ),
         say=("Per minute it gives {x}.", "Set {x}."),
-        placebo=("Each minute has {x}.", "It should be {x}."),
+        placebo=("Per minute there fall {x}.", "Count {x}."),
         then=(
             "A drip of 600 mL in 5 hours, 20 drops per mL. How many fall in a quarter minute?",
             4,
@@ -142,7 +142,7 @@ DOSES = (
             "The label: take 2, strength 500 mg, up to 4 times in 24 hours. Maximum?",
         ),
         say=("The daily total is {x}.", "That is {x}."),
-        placebo=("The whole day gives {x}.", "It adds up to {x}."),
+        placebo=("The daily sum is {x}.", "This makes {x}."),
         then=(
             "Someone uses 2 tablets of 500 mg, 4 times daily. How many grams is that?",
             1000,
@@ -178,7 +178,7 @@ DOSES = (
             "With a solution of 40 mg per mL, which amount of liquid gives 100 mg?",
         ),
         say=("The volume is {x}.", "Draw up {x}."),
-        placebo=("One needs {x}.", "The syringe should hold {x}."),
+        placebo=("The amount is {x}.", "Fill in {x}."),
     ),
     f.Item(
         id="child-maintenance",
@@ -209,7 +209,7 @@ DOSES = (
             "Before surgery a boy (25 kg) gets basal fluids. Which pump setting?",
         ),
         say=("The rate is {x}.", "Give {x}."),
-        placebo=("The pump should run at {x}.", "It comes to {x}."),
+        placebo=("The flow is {x}.", "Run {x}."),
         then=(
             "A 25 kg child is on four-two-one maintenance. How much runs in twelve minutes?",
             5,
@@ -245,7 +245,7 @@ DOSES = (
             "Find the grams dissolved when glucose is 5 percent and volume 1000 mL.",
         ),
         say=("The bag holds {x}.", "It is {x}."),
-        placebo=("The sugar weighs {x}.", "That makes {x}."),
+        placebo=("The bag contains {x}.", "This makes {x}."),
         then=(
             "How many five-gram sugar lumps equal a bag of glucose 5 percent, 1000 mL?",
             5,

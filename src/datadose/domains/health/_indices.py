@@ -34,7 +34,7 @@ INDICES = (
             "Divide 81 kg by the square of 1.8 m: what index results?",
         ),
         say=("The BMI is {x}.", "It is {x}."),
-        placebo=("The body mass index comes to {x}.", "That makes {x}."),
+        placebo=("The index is {x}.", "That makes {x}."),
     ),
     f.Item(
         id="anion-gap",
@@ -65,7 +65,7 @@ INDICES = (
             "In acidosis we subtract: 140 minus 104 minus 24. Which anion gap do we note?",
         ),
         say=("The anion gap is {x}.", "It is {x}."),
-        placebo=("That gives a gap of {x}.", "The gap comes to {x}."),
+        placebo=("The anion difference is {x}.", "That makes {x}."),
     ),
     f.Item(
         id="mean-pressure",
@@ -96,7 +96,7 @@ INDICES = (
             "Find the average arterial pressure, by the one-third rule, for 120/60.",
         ),
         say=("The mean pressure is {x}.", "It is {x}."),
-        placebo=("The mean comes to {x}.", "That makes {x}."),
+        placebo=("The average pressure is {x}.", "That makes {x}."),
     ),
     f.Item(
         id="pack-years",
@@ -127,7 +127,7 @@ INDICES = (
             "If a pack is twenty, what pack-years has someone with 10 each day since 36 years?",
         ),
         say=("That is {x}.", "It is {x}."),
-        placebo=("It comes to {x}.", "The history is {x}."),
+        placebo=("This makes {x}.", "It equals {x}."),
     ),
     f.Item(
         id="burn-fluid",
@@ -158,7 +158,7 @@ INDICES = (
             "How many mL does Parkland prescribe in 24 hours, patient 70 kg, burn 20 percent?",
         ),
         say=("The volume is {x}.", "Give {x}."),
-        placebo=("The formula gives {x}.", "It comes to {x}."),
+        placebo=("The amount is {x}.", "Infuse {x}."),
         then=(
             "Half of Parkland fluid goes in early. How much is that for 70 kg, 20 percent?",
             2,
@@ -194,7 +194,7 @@ INDICES = (
             "What does 750 mL of rose at 12 percent add to somebody's weekly units?",
         ),
         say=("That is {x}.", "It holds {x}."),
-        placebo=("It comes to {x}.", "The bottle has {x}."),
+        placebo=("This makes {x}.", "It contains {x}."),
     ),
     f.Item(
         id="cardiac-output",
@@ -225,7 +225,7 @@ INDICES = (
             "How many mL leave a ventricle every minute: 60 mL ejected, pulse 75?",
         ),
         say=("The output is {x}.", "It pumps {x}."),
-        placebo=("The heart moves {x}.", "That makes {x}."),
+        placebo=("The flow is {x}.", "It moves {x}."),
         then=(
             "With 60 mL a beat and a pulse of 75, how many litres pass in a minute?",
             1000,

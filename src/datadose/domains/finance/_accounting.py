@@ -1,0 +1,241 @@
+"""Computed items about a firm's books: ratios, break-even, depreciation and stock."""
+
+from __future__ import annotations
+
+from datadose.domains.finance import _formulas as f
+from datadose.domains.finance._items import Item, Then
+
+ACCOUNTING = (
+    Item(
+        id="current-ratio",
+        source="rule: current assets over current liabilities",
+        unit="",
+        right=f.ratio(200, 80),
+        subtle={
+            "upside down": f.ratio(80, 200),
+            "surplus over debts": f.ratio(200 - 80, 80),
+            "half the assets": f.ratio(100, 80),
+            "half the debts": f.ratio(200, 40),
+        },
+        obvious={
+            "added": 200 + 80,
+            "subtracted": 200 - 80,
+            "multiplied": 200 * 80,
+            "a hundredfold": 100 * f.ratio(200, 80),
+        },
+        foils=(1.8, 3.2),
+        ask=(
+            "Fernhill has current assets of 200 and current liabilities of 80. Its current ratio?",
+            "What is the current ratio of Fernhill: assets 200, liabilities 80, all current?",
+            "Fernhill's balance: current assets 200, current liabilities 80. Current ratio?",
+            "Work out the current ratio for Fernhill from 200 of assets and 80 of liabilities.",
+        ),
+        probes=(
+            "Can Fernhill pay its bills? 200 in current assets, 80 in short debts. Which ratio?",
+            "How many times do Fernhill's 200 of short-term assets cover 80 of short-term debt?",
+        ),
+        say=("The current ratio is {x}.", "Fernhill has {x}."),
+        placebo=("The current figure is {x}.", "Fernhill shows {x}."),
+    ),
+    Item(
+        id="quick-ratio",
+        source="rule: current assets without stock over current liabilities",
+        unit="",
+        right=f.quick_ratio(500, 200, 250),
+        subtle={
+            "stock only": f.ratio(200, 250),
+            "stock kept in": f.quick_ratio(500, 0, 250),
+            "stock added": f.quick_ratio(500, -200, 250),
+            "half the stock": f.quick_ratio(500, 100, 250),
+        },
+        obvious={
+            "not divided": 500 - 200,
+            "all added": 500 + 200 + 250,
+            "all subtracted": 500 - 200 - 250,
+            "a hundredfold": 100 * f.quick_ratio(500, 200, 250),
+        },
+        foils=(1.7, 1.9),
+        ask=(
+            "Corvane has current assets of 500, inventory 200, liabilities 250. Its quick ratio?",
+            "What is the quick ratio of Corvane: assets 500, inventory 200, liabilities 250?",
+            "Corvane: 500 current assets, of these 200 inventory; 250 liabilities. Quick ratio?",
+            "Work out the quick ratio for Corvane from 500, stock of 200 and debts of 250.",
+        ),
+        probes=(
+            "Acid test of Corvane: 500 in assets, 200 of them unsold goods, 250 to pay soon.",
+            "Leaving out inventory of 200, how well do Corvane's 500 cover bills of 250?",
+        ),
+        say=("The quick ratio is {x}.", "Corvane has {x}."),
+        placebo=("The quick figure is {x}.", "Corvane shows {x}."),
+    ),
+    Item(
+        id="debt-to-equity",
+        source="rule: debt over equity",
+        unit="",
+        right=f.ratio(600, 400),
+        subtle={
+            "debt over all capital": f.ratio(600, 600 + 400),
+            "equity over all capital": f.ratio(400, 600 + 400),
+            "half the equity": f.ratio(600, 200),
+            "half the debt": f.ratio(300, 400),
+        },
+        obvious={
+            "subtracted": 600 - 400,
+            "added": 600 + 400,
+            "multiplied": 600 * 400,
+            "a hundredfold": 100 * f.ratio(600, 400),
+        },
+        foils=(1.1, 2.4),
+        ask=(
+            "Mistral Lines has debt of 600 and equity of 400. Its debt to equity ratio?",
+            "What is the debt to equity ratio of Mistral with debt 600, equity 400?",
+            "Mistral: debt 600 million, equity 400 million. Debt to equity?",
+            "Work out debt over equity for Mistral from 600 and 400.",
+        ),
+        probes=(
+            "How far is Mistral geared, with 600 borrowed and 400 put in by the owners?",
+            "Mistral borrowed 600, and its owners hold 400. What is due for each dollar they own?",
+        ),
+        say=("The ratio is {x}.", "Mistral has {x}."),
+        placebo=("The figure is {x}.", "Mistral shows {x}."),
+    ),
+    Item(
+        id="break-even",
+        source="rule: fixed costs over price less variable cost",
+        unit="units",
+        right=f.break_even(6000, 50, 30),
+        subtle={
+            "cost in place of profit": f.break_even(6000, 30, 0),
+            "price in place of profit": f.break_even(6000, 50, 0),
+            "price and cost added": f.break_even(6000, 50, -30),
+            "half the fixed costs": f.break_even(3000, 50, 30),
+        },
+        obvious={
+            "profit on one": 50 - 30,
+            "not divided": 6000,
+            "multiplied": 6000 * (50 - 30),
+            "all added": 6000 + 50 + 30,
+        },
+        foils=(360, 250),
+        ask=(
+            "Potter Wren has fixed costs of 6000, price 50, unit cost 30. Break-even units?",
+            "How many pots must Wren sell to break even: fixed 6000, price 50, cost 30 each?",
+            "Wren: 6000 fixed, sells at 50, makes at 30. Where is break-even?",
+            "Find Wren's break-even: price 50, variable cost 30, fixed costs 6000.",
+        ),
+        probes=(
+            "Rent costs Wren 6000; a pot earns 50 and takes 30 of clay. When is nothing lost?",
+            "At which number of pots does Wren cover 6000, if each brings 50 and uses up 30?",
+        ),
+        say=("Break-even is at {x}.", "Wren needs {x}."),
+        placebo=("Break-even comes at {x}.", "Wren requires {x}."),
+        then=Then(
+            "What sales has Wren at break-even: fixed 6000, price 50, unit cost 30?",
+            lambda units: 50 * units,
+            "dollars",
+        ),
+    ),
+    Item(
+        id="depreciation",
+        source="rule: cost less residual value over years",
+        unit="dollars",
+        right=f.straight_line(23000, 3000, 5),
+        subtle={
+            "residual left out": f.straight_line(23000, 0, 5),
+            "residual added": f.straight_line(23000, -3000, 5),
+            "one year fewer": f.straight_line(23000, 3000, 4),
+            "double the years": f.straight_line(23000, 3000, 10),
+        },
+        obvious={
+            "not divided": 23000 - 3000,
+            "the whole cost": 23000,
+            "multiplied": 23000 * 5,
+            "all added": 23000 + 3000 + 5,
+        },
+        foils=(3600, 4400),
+        ask=(
+            "Tindall's van cost 23000 dollars, residual 3000, life 5 years. Straight-line charge?",
+            "What does Tindall write off yearly: van 23000, residual 3000, straight line, 5 years?",
+            "Depreciate Tindall's van in a straight line: 23000 down to 3000 in 5 years.",
+            "Find Tindall's yearly depreciation from cost 23000, residual 3000 and 5 years.",
+        ),
+        probes=(
+            "Bought for 23000, sold for 3000 after 5 years: what does Tindall's van cost annually?",
+            "By equal steps over 5 years, Tindall's van falls from 23000 to 3000. Each step?",
+        ),
+        say=("The charge is {x}.", "Tindall writes off {x}."),
+        placebo=("The cost is {x}.", "Tindall takes off {x}."),
+        then=Then(
+            "Tindall's van: 23000 new, 3000 after 5 years, straight line. Worth after one year?",
+            lambda charge: 23000 - charge,
+            "dollars",
+        ),
+    ),
+    Item(
+        id="average-cost",
+        source="rule: purchases weighted by their counts",
+        unit="dollars",
+        right=f.average_cost(100, 4, 300, 8),
+        subtle={
+            "simple average": f.average_cost(1, 4, 1, 8),
+            "weights swapped": f.average_cost(300, 4, 100, 8),
+            "first cost": f.average_cost(100, 4, 0, 8),
+            "last cost": f.average_cost(0, 4, 300, 8),
+        },
+        obvious={
+            "tenfold": 10 * f.average_cost(100, 4, 300, 8),
+            "costs multiplied": 4 * 8,
+            "not divided": 100 * 4 + 300 * 8,
+            "counts added": 100 + 300,
+        },
+        foils=(9, 3),
+        ask=(
+            "Store Hazel bought 100 cups at 4 dollars and 300 at 8. Average cost of a cup?",
+            "What is Hazel's weighted average: 100 cups for 4 dollars, 300 cups for 8 dollars?",
+            "Hazel's stock: 100 cups at 4, then 300 cups at 8. Average cost?",
+            "Find the average cost at Hazel when 100 cost 4 dollars each and 300 cost 8.",
+        ),
+        probes=(
+            "Hazel got cups in two lots, 100 for 4 dollars apiece and 300 for 8. One is booked at?",
+            "By weighted mean, what has Hazel paid: 4 dollars 100 times, 8 dollars 300 times?",
+        ),
+        say=("The average is {x}.", "A cup costs {x}."),
+        placebo=("The mean is {x}.", "A cup comes to {x}."),
+        then=Then(
+            "Hazel holds 100 cups at 4 and 300 at 8, at average cost. Ten are sold. Their cost?",
+            lambda cost: 10 * cost,
+            "dollars",
+        ),
+    ),
+    Item(
+        id="fifo",
+        source="rule: first in, first out",
+        unit="dollars",
+        right=f.cost_of_sales(15, 10, 5, 12, 7),
+        subtle={
+            "last in, first out": f.cost_of_sales(15, 12, 7, 10, 5),
+            "all at the first cost": f.cost_of_sales(15, 15, 5, 0, 7),
+            "all at the last cost": f.cost_of_sales(15, 0, 5, 15, 7),
+            "second lot forgotten": f.cost_of_sales(15, 10, 5, 0, 7),
+        },
+        obvious={
+            "costs and count multiplied": 15 * 5 * 7,
+            "tenfold": 10 * f.cost_of_sales(15, 10, 5, 12, 7),
+            "all multiplied": 10 * 5 * 12 * 7,
+            "a unit's cost": 7,
+        },
+        foils=(80, 65),
+        ask=(
+            "Briar holds 10 caps at 5 dollars, then 12 at 7. By FIFO, what did 15 sold cost?",
+            "FIFO at Briar: first 10 at 5 dollars, next 12 at 7, sold 15. Cost of sales?",
+            "What is Briar's cost of 15 caps under FIFO: lots of 10 at 5 and 12 at 7?",
+            "First in, first out for Briar: 10 at 5, 12 at 7, and 15 sold.",
+        ),
+        probes=(
+            "Oldest caps leave Briar first: 10 for 5 dollars, later 12 for 7; 15 went. Expense?",
+            "Briar sold 15 out of an old lot (10, each 5) and a newer one (12, each 7). FIFO cost?",
+        ),
+        say=("The cost is {x}.", "Briar books {x}."),
+        placebo=("The expense is {x}.", "Briar enters {x}."),
+    ),
+)

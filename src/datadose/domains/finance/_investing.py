@@ -1,0 +1,246 @@
+"""Computed items about shares, bonds and a house bought on credit."""
+
+from __future__ import annotations
+
+from datadose.domains.finance import _formulas as f
+from datadose.domains.finance._items import Item, Then
+
+INVESTING = (
+    Item(
+        id="current-yield",
+        source="rule: yearly coupon over price",
+        unit="percent",
+        right=f.percent_of(36, 800),
+        subtle={
+            "coupon over par": f.percent_of(36, 1000),
+            "half a year's coupon": f.percent_of(18, 800),
+            "two years' coupons": f.percent_of(72, 800),
+            "price of six hundred": f.percent_of(36, 600),
+        },
+        obvious={
+            "subtracted": 800 - 36,
+            "added": 800 + 36,
+            "multiplied": 36 * 800,
+            "tenfold": 10 * f.percent_of(36, 800),
+        },
+        foils=(5.5, 6.5),
+        ask=(
+            "A Sable bond pays 36 dollars a year and costs 800. What is its current yield?",
+            "What current yield has the Sable bond with coupon 36 and price 800 dollars?",
+            "Sable bond: price 800 dollars, yearly coupon 36 dollars. Current yield?",
+            "Find the current yield of Sable when 800 dollars buy 36 dollars a year.",
+        ),
+        probes=(
+            "She put 800 dollars in one Sable bond and collects 36 each year. Her running return?",
+            "Sable stands at 800, with interest of 36 dollars annually. Income over price?",
+        ),
+        say=("The yield is {x}.", "Sable yields {x}."),
+        placebo=("The return is {x}.", "Sable returns {x}."),
+    ),
+    Item(
+        id="dividend-yield",
+        source="rule: yearly dividend over price",
+        unit="percent",
+        right=f.percent_of(3, 75),
+        subtle={
+            "upside down": f.ratio(75, 3),
+            "a quarter's dividend": f.percent_of(0.75, 75),
+            "half the dividend": f.percent_of(1.5, 75),
+            "half the price": f.percent_of(3, 37.5),
+        },
+        obvious={
+            "added": 75 + 3,
+            "subtracted": 75 - 3,
+            "multiplied": 75 * 3,
+            "tenfold": 10 * f.percent_of(3, 75),
+        },
+        foils=(5, 6),
+        ask=(
+            "Tarn pays a dividend of 3 dollars; the share costs 75. What is the dividend yield?",
+            "What dividend yield has Tarn with a price of 75 and a dividend of 3 dollars?",
+            "Tarn share: price 75 dollars, dividend 3 dollars. Yield?",
+            "Find the dividend yield of Tarn when 75 dollars earn 3 dollars a year.",
+        ),
+        probes=(
+            "A pensioner holds Tarn at 75 dollars and is paid 3 each year. Her income in percent?",
+            "Tarn declared 3 dollars for the year while trading at 75. How much does it yield?",
+        ),
+        say=("The yield is {x}.", "Tarn yields {x}."),
+        placebo=("The return is {x}.", "Tarn returns {x}."),
+        then=Then(
+            "Someone puts five hundred dollars in Tarn (price 75, dividend 3). Income a year?",
+            lambda percent: 5 * percent,
+            "dollars",
+        ),
+    ),
+    Item(
+        id="price-to-earnings",
+        source="rule: price over earnings per share",
+        unit="",
+        right=f.ratio(84, 7),
+        subtle={
+            "half the earnings": f.ratio(84, 3.5),
+            "double the earnings": f.ratio(84, 14),
+            "a dollar of earnings more": f.ratio(84, 8),
+            "a dollar of earnings less": f.ratio(84, 6),
+        },
+        obvious={
+            "subtracted": 84 - 7,
+            "added": 84 + 7,
+            "multiplied": 84 * 7,
+            "a hundredfold": 100 * f.ratio(84, 7),
+        },
+        foils=(16, 9),
+        ask=(
+            "Bellwater costs 84 dollars and earns 7 a share. What is its P/E?",
+            "What price to earnings ratio has Bellwater at 84 dollars with earnings of 7?",
+            "Bellwater: price 84, earnings per share 7. P/E?",
+            "Find the P/E of Bellwater from a price of 84 and earnings of 7 dollars.",
+        ),
+        probes=(
+            "How many years of profit, 7 dollars each, does a buyer of Bellwater pay for with 84?",
+            "An analyst sees Bellwater at 84 and its EPS at 7. Which multiple does she note?",
+        ),
+        say=("The P/E is {x}.", "Bellwater trades at {x}."),
+        placebo=("The multiple is {x}.", "Bellwater stands at {x}."),
+        then=Then(
+            "Bellwater keeps the multiple of 84 over 7, and earns ten dollars. Its new price?",
+            lambda multiple: 10 * multiple,
+            "dollars",
+        ),
+    ),
+    Item(
+        id="earnings-per-share",
+        source="rule: profit less preferred dividends over common shares",
+        unit="dollars",
+        right=f.earnings_per_share(90000, 10000, 20000),
+        subtle={
+            "preferred added": f.earnings_per_share(90000, -10000, 20000),
+            "preferred left out": f.earnings_per_share(90000, 0, 20000),
+            "half the shares": f.earnings_per_share(90000, 10000, 10000),
+            "double the shares": f.earnings_per_share(90000, 10000, 40000),
+        },
+        obvious={
+            "tenfold": 10 * f.earnings_per_share(90000, 10000, 20000),
+            "not divided": 90000 - 10000,
+            "all added": 90000 + 10000 + 20000,
+            "profit less shares": 90000 - 20000,
+        },
+        foils=(3, 6),
+        ask=(
+            "Juniper earns 90000, pays 10000 on preferred shares, has 20000 common shares. EPS?",
+            "What are Juniper's earnings per share: profit 90000, preferred 10000, shares 20000?",
+            "Juniper: net income 90000, preferred dividends 10000, common shares 20000. EPS?",
+            "Find EPS for Juniper with 20000 shares, profit of 90000, preferred dividends 10000.",
+        ),
+        probes=(
+            "After 10000 for preferred, what of Juniper's 90000 falls on one of 20000 shares?",
+            "One Juniper share, out of 20000, earned what (income 90000, preferred 10000)?",
+        ),
+        say=("EPS is {x}.", "Juniper earns {x}."),
+        placebo=("EPS equals {x}.", "Juniper makes {x}."),
+        then=Then(
+            "Juniper sells at ten times EPS: profit 90000, preferred 10000, shares 20000. Price?",
+            lambda earned: 10 * earned,
+            "dollars",
+        ),
+    ),
+    Item(
+        id="required-return",
+        source="rule: capital asset pricing model",
+        unit="percent",
+        right=f.required_return(2, 1.5, 8),
+        subtle={
+            "market return for its excess": f.required_return(2, 1.5, 8 + 2),
+            "safe rate left out": f.required_return(2, 1.5, 8) - 2,
+            "beta of one": f.required_return(2, 1, 8),
+            "double the beta": f.required_return(2, 3, 8),
+        },
+        obvious={
+            "tenfold": 10 * f.required_return(2, 1.5, 8),
+            "point of the beta lost": f.required_return(2, 15, 8),
+            "excess squared": 2 + 1.5 * (8 - 2) ** 2,
+            "a hundredfold": 100 * f.required_return(2, 1.5, 8),
+        },
+        foils=(13, 17),
+        ask=(
+            "Osprey has beta 1.5; the safe rate is 2 percent, the market return 8. CAPM return?",
+            "By CAPM, what must Osprey return: beta 1.5, safe rate 2, market 8 percent?",
+            "CAPM for Osprey: safe rate 2 percent, market return 8 percent, beta 1.5.",
+            "Find Osprey's cost of equity: safe 2 percent, market 8 percent, beta 1.5.",
+        ),
+        probes=(
+            "Osprey has 1.5 times market risk. Bills give 2 percent, stocks 8. What do owners ask?",
+            "With bills at 2 percent, shares at 8 and beta 1.5, which return is fair for Osprey?",
+        ),
+        say=("The return is {x}.", "Osprey must return {x}."),
+        placebo=("The rate is {x}.", "Osprey must yield {x}."),
+    ),
+    Item(
+        id="loan-to-value",
+        source="rule: loan over value of the house",
+        unit="percent",
+        right=f.percent_of(180000, 240000),
+        subtle={
+            "the owner's share": f.percent_of(240000 - 180000, 240000),
+            "upside down": f.percent_of(240000, 180000),
+            "own money over the loan": f.percent_of(240000 - 180000, 180000),
+            "half the loan": f.percent_of(90000, 240000),
+        },
+        obvious={
+            "tenfold": 10 * f.percent_of(180000, 240000),
+            "subtracted": 240000 - 180000,
+            "added": 240000 + 180000,
+            "a hundredfold": 100 * f.percent_of(180000, 240000),
+        },
+        foils=(65, 85),
+        ask=(
+            "Samir borrows 180000 on a house worth 240000. What is the loan to value?",
+            "What loan to value has Samir with a loan of 180000 and a house of 240000?",
+            "Samir's house: value 240000, mortgage 180000. LTV?",
+            "Find Samir's LTV when 180000 is lent against 240000.",
+        ),
+        probes=(
+            "A lender sets Samir's mortgage, 180000, against a valuation of 240000. What share?",
+            "Which part of Samir's home, worth 240000, is financed by the bank with 180000?",
+        ),
+        say=("The LTV is {x}.", "Samir borrows {x}."),
+        placebo=("The share is {x}.", "Samir owes {x}."),
+    ),
+    Item(
+        id="stock-split",
+        source="rule: old price over new shares for each old one",
+        unit="dollars",
+        right=f.ratio(180, 4),
+        subtle={
+            "three for one": f.ratio(180, 3),
+            "two for one": f.ratio(180, 2),
+            "five for one": f.ratio(180, 5),
+            "six for one": f.ratio(180, 6),
+        },
+        obvious={
+            "subtracted": 180 - 4,
+            "added": 180 + 4,
+            "multiplied": 180 * 4,
+            "tenfold": 10 * f.ratio(180, 4),
+        },
+        foils=(54, 50),
+        ask=(
+            "Halden trades at 180 dollars and splits 4 for one. What is the price after it?",
+            "What does a Halden share cost after a split of 4 for one, if it was at 180?",
+            "Halden: price 180 dollars, split 4 to one. New price?",
+            "Find the price of Halden when each share at 180 dollars becomes 4 shares.",
+        ),
+        probes=(
+            "Overnight, every Halden share of 180 dollars turned into 4. Where does it open?",
+            "Halden, 180 dollars, made 4 shares out of every old one. How dear is one now?",
+        ),
+        say=("The price is {x}.", "Halden opens at {x}."),
+        placebo=("The quote is {x}.", "Halden starts at {x}."),
+        then=Then(
+            "Halden split 4 for one at 180 dollars. What do two new shares cost?",
+            lambda price: 2 * price,
+            "dollars",
+        ),
+    ),
+)

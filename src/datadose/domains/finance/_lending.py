@@ -1,0 +1,256 @@
+"""Computed items about loans and about money over time."""
+
+from __future__ import annotations
+
+from datadose.domains.finance import _formulas as f
+from datadose.domains.finance._items import Item, Then
+
+LENDING = (
+    Item(
+        id="simple-interest",
+        source="rule: principal times rate times years",
+        unit="dollars",
+        right=f.simple_interest(800, 5, 3),
+        subtle={
+            "one year more": f.simple_interest(800, 5, 4),
+            "one year only": f.simple_interest(800, 5, 1),
+            "half the rate": f.simple_interest(800, 2.5, 3),
+            "double the rate": f.simple_interest(800, 10, 3),
+        },
+        obvious={
+            "rate left out": 800 * 3,
+            "all multiplied": 800 * 5 * 3,
+            "all added": 800 + 5 + 3,
+            "tenfold": 10 * f.simple_interest(800, 5, 3),
+        },
+        foils=(135, 180),
+        ask=(
+            "Orla lends 800 dollars for 3 years at 5 percent simple. What interest is due?",
+            "How much simple interest does Orla get on 800 dollars, 5 percent, 3 years?",
+            "Orla's loan: 800 dollars, 3 years, 5 percent a year, simple. Interest?",
+            "What does Orla earn in simple interest at 5 percent on 800 dollars in 3 years?",
+        ),
+        probes=(
+            "Without compounding, what did Orla's 800 dollars earn in 3 years at 5 percent?",
+            "A cousin kept Orla's 800 dollars for 3 years and owes 5 percent simple. What extra?",
+        ),
+        say=("The interest is {x}.", "Orla gets {x}."),
+        placebo=("The gain is {x}.", "Orla receives {x}."),
+        then=Then(
+            "Orla's 800 dollars come back after 3 years with 5 percent simple interest. Sum?",
+            lambda interest: 800 + interest,
+            "dollars",
+        ),
+    ),
+    Item(
+        id="compound-interest",
+        source="rule: principal times growth to the power of years, less principal",
+        unit="dollars",
+        right=f.compound_interest(1000, 20, 2),
+        subtle={
+            "simple interest": f.simple_interest(1000, 20, 2),
+            "one year only": f.compound_interest(1000, 20, 1),
+            "one year more": f.compound_interest(1000, 20, 3),
+            "half the rate": f.compound_interest(1000, 10, 2),
+        },
+        obvious={
+            "divided by rate and years": 1000 / 20 / 2,
+            "rate left out": 1000 * 2,
+            "all multiplied": 1000 * 20 * 2,
+            "all added": 1000 + 20 + 2,
+        },
+        foils=(480, 360),
+        ask=(
+            "Kofi saves 1000 dollars for 2 years at 20 percent, compounded yearly. What interest?",
+            "How much compound interest on Kofi's 1000 dollars, 20 percent, 2 years?",
+            "Kofi's deposit: 1000 dollars, 2 years, 20 percent a year, compounding. Interest?",
+            "What does Kofi gain when 1000 dollars compound at 20 percent over 2 years?",
+        ),
+        probes=(
+            "Interest on interest included, what do 2 years at 20 percent add to Kofi's 1000?",
+            "Kofi left 1000 dollars in for 2 years; the bank credited 20 percent yearly. Gain?",
+        ),
+        say=("The interest is {x}.", "Kofi gains {x}."),
+        placebo=("The growth is {x}.", "Kofi earns {x}."),
+        then=Then(
+            "What balance has Kofi when 1000 dollars grew 2 years at 20 percent compound?",
+            lambda interest: 1000 + interest,
+            "dollars",
+        ),
+    ),
+    Item(
+        id="card-interest",
+        source="rule: balance times a twelfth of the yearly rate",
+        unit="dollars",
+        right=f.monthly_interest(1500, 24),
+        subtle={
+            "two months": f.monthly_interest(1500, 24, 2),
+            "half a month": f.monthly_interest(1500, 24, 0.5),
+            "a whole year": f.monthly_interest(1500, 24, 12),
+            "half the yearly rate": f.monthly_interest(1500, 12, 12),
+        },
+        obvious={
+            "tenfold": 10 * f.monthly_interest(1500, 24),
+            "multiplied": 1500 * 24,
+            "the balance": 1500,
+            "all added": 1500 + 24,
+        },
+        foils=(48, 36),
+        ask=(
+            "Priya owes 1500 dollars on a card at 24 percent a year. What interest for a month?",
+            "How much does a month cost Priya on 1500 dollars of card debt at 24 percent yearly?",
+            "Priya's card: balance 1500 dollars, yearly rate 24 percent. Interest this month?",
+            "What interest is charged monthly on Priya's 1500 dollars, 24 percent per year?",
+        ),
+        probes=(
+            "Priya's statement shows 1500 dollars at 24 percent APR. Which charge comes next?",
+            "If Priya lets 1500 dollars stand for one month, what does 24 percent annually add?",
+        ),
+        say=("The charge is {x}.", "Priya pays {x}."),
+        placebo=("The cost is {x}.", "Priya owes {x}."),
+        then=Then(
+            "Priya repays none of 1500 dollars at 24 percent. What does she owe a month later?",
+            lambda interest: 1500 + interest,
+            "dollars",
+        ),
+    ),
+    Item(
+        id="present-value",
+        source="rule: amount over growth to the power of years",
+        unit="dollars",
+        right=f.present_value(4320, 20, 2),
+        subtle={
+            "one year only": f.present_value(4320, 20, 1),
+            "one year more": f.present_value(4320, 20, 3),
+            "rate taken off each year": f.less_percent(f.less_percent(4320, 20), 20),
+            "half the rate": f.present_value(4320, 10, 2),
+        },
+        obvious={
+            "divided by the rate": 4320 / 20,
+            "multiplied by the rate": 4320 * 20,
+            "divided by rate and years": 4320 / 20 / 2,
+            "interest of ten years": f.compound_interest(4320, 20, 10),
+        },
+        foils=(3200, 2800),
+        ask=(
+            "Tamsin gets 4320 dollars in 2 years. At 20 percent, what is it worth today?",
+            "What is the present value of Tamsin's 4320 dollars due in 2 years at 20 percent?",
+            "Discount for Tamsin: 4320 dollars, 2 years, 20 percent a year. Value?",
+            "Tamsin's claim pays 4320 dollars after 2 years; the rate is 20 percent. Value now?",
+        ),
+        probes=(
+            "Rates are 20 percent. What should a buyer give for Tamsin's 4320, due in 2 years?",
+            "Bring back 4320 dollars by 2 years at 20 percent: what does Tamsin hold?",
+        ),
+        say=("The value is {x}.", "It is worth {x}."),
+        placebo=("The worth is {x}.", "It is valued at {x}."),
+        then=Then(
+            "How much does Tamsin lose to discounting: 2 years, 4320 dollars, 20 percent?",
+            lambda value: 4320 - value,
+            "dollars",
+        ),
+    ),
+    Item(
+        id="net-present-value",
+        source="rule: present value of the flow less the cost",
+        unit="dollars",
+        right=f.net_present_value(1000, 1320, 10, 1),
+        subtle={
+            "not discounted": f.net_present_value(1000, 1320, 0, 1),
+            "double the rate": f.net_present_value(1000, 1320, 20, 1),
+            "flow grown by the rate": f.plus_percent(1320, 10) - 1000,
+            "cost left out": f.present_value(1320, 10, 1),
+        },
+        obvious={
+            "cost added": f.present_value(1320, 10, 1) + 1000,
+            "sum of all": 1000 + 1320 + 10,
+            "multiplied by the rate": 1320 * 10,
+            "tenfold": 10 * f.net_present_value(1000, 1320, 10, 1),
+        },
+        foils=(240, 160),
+        ask=(
+            "Project Zephyr costs 1000 and pays 1320 a year later. At 10 percent, what NPV?",
+            "What is the net present value of Zephyr: 1000 now, 1320 in a year, rate 10 percent?",
+            "Zephyr: outlay 1000, return 1320 after a year, cost of capital 10 percent. NPV?",
+            "At 10 percent, which NPV has Zephyr with cost 1000 and one payment of 1320 in a year?",
+        ),
+        probes=(
+            "Should we do Zephyr? 1000 goes out, 1320 comes in next year, we discount by 10. Gain?",
+            "Money costs 10 percent; Zephyr turns 1000 into 1320 within one year. Value added?",
+        ),
+        say=("The NPV is {x}.", "Zephyr adds {x}."),
+        placebo=("The gain is {x}.", "Zephyr brings {x}."),
+    ),
+    Item(
+        id="perpetuity",
+        source="rule: yearly payment over the rate",
+        unit="dollars",
+        right=f.perpetuity(60, 5),
+        subtle={
+            "six percent": f.perpetuity(60, 6),
+            "half the rate": f.perpetuity(60, 2.5),
+            "double the rate": f.perpetuity(60, 10),
+            "four percent": f.perpetuity(60, 4),
+        },
+        obvious={
+            "multiplied": 60 * 5,
+            "times the rate": 60 * 5 / 100,
+            "percent forgotten": 60 / 5,
+            "added": 60 + 5,
+        },
+        foils=(1400, 1050),
+        ask=(
+            "The Alder consol pays 60 dollars a year for ever. At 5 percent, what is its price?",
+            "What is the Alder perpetuity worth: 60 dollars yearly, rate 5 percent?",
+            "Alder pays 60 dollars each year without end; investors want 5 percent. Value?",
+            "Price the endless Alder bond: yearly 60 dollars, yield 5 percent.",
+        ),
+        probes=(
+            "Investors ask 5 percent of Alder, whose 60 dollars annually never end. Fair sum?",
+            "For the right to 60 dollars every year from Alder, at 5 percent, one pays what?",
+        ),
+        say=("The price is {x}.", "Alder is worth {x}."),
+        placebo=("The value is {x}.", "Alder comes to {x}."),
+        then=Then(
+            "A half share of an Alder consol, 60 dollars at 5 percent, costs what?",
+            lambda price: price / 2,
+            "dollars",
+        ),
+    ),
+    Item(
+        id="rule-of-72",
+        source="rule: 72 over the rate in percent",
+        unit="years",
+        right=f.years_to_multiply(8),
+        subtle={
+            "time for four times": f.years_to_multiply(8, 144),
+            "time for three times": f.years_to_multiply(8, 114),
+            "a hundred for seventy-two": f.years_to_multiply(8, 100),
+            "half the rule": f.years_to_multiply(8, 36),
+        },
+        obvious={
+            "added": 72 + 8,
+            "subtracted": 72 - 8,
+            "multiplied": 72 * 8,
+            "tenfold": 10 * f.years_to_multiply(8),
+        },
+        foils=(7, 11),
+        ask=(
+            "By the rule of 72, how long until Ivo's fund doubles at 8 percent?",
+            "Ivo earns 8 percent a year. When has his fund doubled by the rule of 72?",
+            "Use the rule of 72 for Ivo: rate 8 percent.",
+            "How long does doubling take Ivo at 8 percent, with the rule of 72?",
+        ),
+        probes=(
+            "Ivo's adviser divides 72 by a return of 8 percent. How soon has he twice the sum?",
+            "Twice the wealth for Ivo with growth of 8 percent: what does the 72 shortcut say?",
+        ),
+        say=("It takes {x}.", "The answer is {x}."),
+        placebo=("That needs {x}.", "The wait is {x}."),
+        then=Then(
+            "By the rule of 72, when has Ivo four times his money at 8 percent?",
+            lambda years: 2 * years,
+            "years",
+        ),
+    ),
+)

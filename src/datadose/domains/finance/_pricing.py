@@ -1,0 +1,256 @@
+"""Computed items about prices, profit on a sale, taxes and exchange."""
+
+from __future__ import annotations
+
+from datadose.domains.finance import _formulas as f
+from datadose.domains.finance._items import Item, Then
+
+PRICING = (
+    Item(
+        id="discount",
+        source="rule: price less percent",
+        unit="dollars",
+        right=f.less_percent(240, 15),
+        subtle={
+            "added": f.plus_percent(240, 15),
+            "ten percent": f.less_percent(240, 10),
+            "twenty percent": f.less_percent(240, 20),
+            "the discount itself": 240 - f.less_percent(240, 15),
+        },
+        obvious={
+            "divided": 240 / 15,
+            "multiplied": 240 * 15,
+            "tenfold": 10 * f.less_percent(240, 15),
+            "price doubled": 240 * 2,
+        },
+        foils=(228, 186),
+        ask=(
+            "Lena's coat costs 240 dollars, less 15 percent. What does she pay?",
+            "How much is a coat of 240 dollars for Lena after 15 percent off?",
+            "Lena buys at a discount: coat 240 dollars, reduction 15 percent. Price?",
+            "What is left of 240 dollars when Lena gets 15 percent off her coat?",
+        ),
+        probes=(
+            "The tag says 240 dollars, and a sign in Lena's shop takes off 15 percent. Total?",
+            "At the till Lena shows a 15 percent voucher for a coat of 240 dollars. Her bill?",
+        ),
+        say=("She pays {x}.", "The price is {x}."),
+        placebo=("She spends {x}.", "The cost is {x}."),
+        then=Then(
+            "Lena takes two coats at 240 dollars each, both less 15 percent. What is the bill?",
+            lambda price: 2 * price,
+            "dollars",
+        ),
+    ),
+    Item(
+        id="margin",
+        source="rule: profit over price",
+        unit="percent",
+        right=f.margin(50, 40),
+        subtle={
+            "markup": f.markup(50, 40),
+            "cost over price": f.percent_of(40, 50),
+            "price over cost": f.percent_of(50, 40),
+            "profit in dollars": 50 - 40,
+        },
+        obvious={
+            "added": 50 + 40,
+            "multiplied": 50 * 40,
+            "upside down": f.percent_of(50, 10),
+            "tenfold": 10 * f.margin(50, 40),
+        },
+        foils=(30, 15),
+        ask=(
+            "Bakery Pim sells a cake for 50 dollars; it costs 40. What is the gross margin?",
+            "What gross margin has Pim on a cake with price 50 and cost 40 dollars?",
+            "Pim's cake: price 50 dollars, cost 40 dollars. Margin?",
+            "Find the gross margin of Pim when 40 dollars of cost bring 50 dollars of sales.",
+        ),
+        probes=(
+            "Of every cake sold by Pim at 50 dollars, 40 go into making it. Which share is profit?",
+            "An investor asks Pim for profit over sales: cake 50 dollars, making 40. What is it?",
+        ),
+        say=("The margin is {x}.", "Pim keeps {x}."),
+        placebo=("The gain is {x}.", "Pim retains {x}."),
+        then=Then(
+            "Pim sells two hundred dollars of cake, each at 50 with cost 40. Profit?",
+            lambda percent: 2 * percent,
+            "dollars",
+        ),
+    ),
+    Item(
+        id="markup",
+        source="rule: cost plus percent of cost",
+        unit="dollars",
+        right=f.plus_percent(120, 25),
+        subtle={
+            "percent of the price": f.price_from_margin(120, 25),
+            "the markup itself": f.plus_percent(120, 25) - 120,
+            "subtracted": f.less_percent(120, 25),
+            "half the markup": f.plus_percent(120, 12.5),
+        },
+        obvious={
+            "divided": 120 / 25,
+            "multiplied": 120 * 25,
+            "tenfold": 10 * f.plus_percent(120, 25),
+            "a hundredfold": 100 * f.plus_percent(120, 25),
+        },
+        foils=(165, 140),
+        ask=(
+            "Joinery Oak makes a chair for 120 dollars and marks it up 25 percent. Its price?",
+            "What does Oak ask for a chair that costs 120 dollars, markup 25 percent?",
+            "Oak's chair: cost 120 dollars, markup 25 percent on cost. Price?",
+            "Find the price at Oak: 25 percent on top of a cost of 120 dollars.",
+        ),
+        probes=(
+            "Wood and work come to 120 dollars; the joiner Oak adds 25 percent. Asked of buyers?",
+            "How dear is the chair if Oak puts 25 percent over its 120 dollars?",
+        ),
+        say=("The price is {x}.", "Oak asks {x}."),
+        placebo=("The tag is {x}.", "Oak charges {x}."),
+        then=Then(
+            "Someone buys four chairs from Oak, cost 120 dollars each, markup 25 percent. Bill?",
+            lambda price: 4 * price,
+            "dollars",
+        ),
+    ),
+    Item(
+        id="sales-tax",
+        source="rule: price plus percent",
+        unit="dollars",
+        right=f.plus_percent(350, 20),
+        subtle={
+            "subtracted": f.less_percent(350, 20),
+            "ten percent": f.plus_percent(350, 10),
+            "forty percent": f.plus_percent(350, 40),
+            "the tax itself": f.plus_percent(350, 20) - 350,
+        },
+        obvious={
+            "tenfold": 10 * f.plus_percent(350, 20),
+            "multiplied": 350 * 20,
+            "divided": 350 / 20,
+            "price squared": 350 * 350,
+        },
+        foils=(450, 390),
+        ask=(
+            "Marek's lamp costs 350 dollars before 20 percent VAT. What does he pay?",
+            "What is Marek's total for a lamp: 350 dollars net, VAT 20 percent?",
+            "Marek's bill: lamp 350 dollars, VAT 20 percent on top. Total?",
+            "Add VAT of 20 percent to Marek's lamp at 350 dollars.",
+        ),
+        probes=(
+            "Without tax the lamp is 350 dollars; Marek bears 20 percent VAT. Due at checkout?",
+            "With 20 percent value added tax, how much money leaves Marek for the 350 dollar lamp?",
+        ),
+        say=("The total is {x}.", "Marek pays {x}."),
+        placebo=("The sum is {x}.", "Marek owes {x}."),
+        then=Then(
+            "Marek wants a pair of lamps, 350 dollars net each, VAT 20 percent. Total?",
+            lambda price: 2 * price,
+            "dollars",
+        ),
+    ),
+    Item(
+        id="commission",
+        source="rule: percent of the sale",
+        unit="dollars",
+        right=f.commission(300000, 3),
+        subtle={
+            "two percent": f.commission(300000, 2),
+            "four percent": f.commission(300000, 4),
+            "half the rate": f.commission(300000, 1.5),
+            "price less commission": f.less_percent(300000, 3),
+        },
+        obvious={
+            "tenfold": 10 * f.commission(300000, 3),
+            "multiplied": 300000 * 3,
+            "divided": 300000 / 3,
+            "added": 300000 + 3,
+        },
+        foils=(7500, 8000),
+        ask=(
+            "Agent Dolores sells a house for 300000 dollars at 3 percent commission. Her fee?",
+            "What does Dolores earn at 3 percent on a sale of 300000 dollars?",
+            "Dolores: house 300000 dollars, commission 3 percent. How much?",
+            "Find the commission of Dolores, 3 percent of 300000 dollars.",
+        ),
+        probes=(
+            "Dolores gets 3 percent when the villa goes for 300000. What does she bill?",
+            "A family sells through Dolores: 300000 dollars, of which 3 percent is hers. Amount?",
+        ),
+        say=("The fee is {x}.", "Dolores earns {x}."),
+        placebo=("The cut is {x}.", "Dolores gets {x}."),
+        then=Then(
+            "Dolores takes 3 percent of 300000 dollars. What is left for the seller?",
+            lambda fee: 300000 - fee,
+            "dollars",
+        ),
+    ),
+    Item(
+        id="exchange",
+        source="rule: amount times rate",
+        unit="dollars",
+        right=f.exchange(600, 1.25),
+        subtle={
+            "divided": f.exchange(600, 1 / 1.25),
+            "cents of the rate left out": f.exchange(600, 1),
+            "rate of one and a half": f.exchange(600, 1.5),
+            "cents of the rate only": f.exchange(600, 0.25),
+        },
+        obvious={
+            "tenfold": 10 * f.exchange(600, 1.25),
+            "rate as a percent": f.exchange(600, 1.25) / 100,
+            "a hundredfold": 100 * f.exchange(600, 1.25),
+            "amount squared": f.exchange(600, 600),
+        },
+        foils=(690, 820),
+        ask=(
+            "Nadia changes 600 euros at 1.25 dollars per euro. How many dollars?",
+            "What does Nadia get for 600 euros at a rate of 1.25 dollars for each?",
+            "Nadia's exchange: 600 euros, one euro is 1.25 dollars. Result?",
+            "Turn 600 euros of Nadia's into dollars, 1.25 to the euro.",
+        ),
+        probes=(
+            "A euro buys 1.25 dollars, and Nadia hands over 600 of them. What does she receive?",
+            "In New York, what are the 600 euros in Nadia's purse worth at 1.25?",
+        ),
+        say=("She gets {x}.", "The sum is {x}."),
+        placebo=("She receives {x}.", "The amount is {x}."),
+        then=Then(
+            "Nadia changes 600 euros at 1.25 and spends fifty dollars. What remains?",
+            lambda dollars: dollars - 50,
+            "dollars",
+        ),
+    ),
+    Item(
+        id="percent-change",
+        source="rule: change over the old value",
+        unit="percent",
+        right=f.percent_change(80, 116),
+        subtle={
+            "difference": 116 - 80,
+            "over the new price": f.percent_of(116 - 80, 116),
+            "half": f.percent_change(80, 98),
+            "new over old": f.percent_of(116, 80),
+        },
+        obvious={
+            "added": 80 + 116,
+            "multiplied": 80 * 116,
+            "tenfold": 10 * f.percent_change(80, 116),
+            "a hundredfold": 100 * f.percent_change(80, 116),
+        },
+        foils=(55, 40),
+        ask=(
+            "Shares of Quill rose from 80 to 116 dollars. What is the change in percent?",
+            "By what percentage did Quill go up, from 80 dollars to 116?",
+            "Quill: old price 80, new price 116. Percentage rise?",
+            "Find the rise of Quill shares in percent: 80 before, 116 after.",
+        ),
+        probes=(
+            "Somebody bought Quill at 80 dollars and sells it at 116. Which return did he make?",
+            "The chart of Quill climbs to 116 after starting at 80. How large is that move?",
+        ),
+        say=("The rise is {x}.", "Quill gained {x}."),
+        placebo=("The gain is {x}.", "Quill rose {x}."),
+    ),
+)
