@@ -50,11 +50,11 @@ def judge(cell: Cell, first: int, count: int) -> tuple[Cell, Tally]:
     for i in range(first, first + count):
         rng = np.random.default_rng([cell.number, i])
         block, truth = simulate(cell, rng)
-        control = live_control(cell, rng) if cell.shape in ("flat", "slight", "poor") else None
+        control = live_control(cell, rng) if cell.shape in ("flat", "slight") else None
         tally.studies += 1
         count_coverage(tally, analyse_block(block, spec, control=control, extras=False), truth)
         usual = analyse_block(block, replace(spec, level=0.95), control=control, extras=False)
-        count_statuses(tally, cell, usual, truth)
+        count_statuses(tally, cell, usual, truth, dead=control is None)
         if cell.shape == "flat":
             alone = analyse_block(block, replace(spec, level=0.95), extras=False)
             status = alone.thresholds[1].status
@@ -95,7 +95,8 @@ def count_coverage(tally: Tally, found: Any, truth: Truth) -> None:
             tally.widths.append(t.upper - t.lower)
 
 
-def count_statuses(tally: Tally, cell: Cell, found: Any, truth: Truth) -> None:
+def count_statuses(tally: Tally, cell: Cell, found: Any, truth: Truth, *, dead: bool) -> None:
+    """dead: the highest dose serves as the control, so that a flat curve is a dead instrument."""
     first = 1 / (cell.doses - 1)
     for name, level in WANTED:
         t = next(
@@ -117,8 +118,11 @@ def count_statuses(tally: Tally, cell: Cell, found: Any, truth: Truth) -> None:
             mark(tally, "benchmark below tested doses", true <= first)
         elif t.status in ("above tested doses", "no effect"):
             mark(tally, f"benchmark {t.status}", not np.isfinite(true))
-        elif t.status in ("instrument dead", "not defined"):
-            mark(tally, f"benchmark {t.status}", False)
+        elif t.status == "instrument dead":
+            still = float(truth.rate[0] - truth.rate[-1]) < 0.10
+            mark(tally, "benchmark instrument dead", dead and still)
+        elif t.status == "not defined":
+            mark(tally, "benchmark not defined", False)
     count_parity(tally, next(t for t in found.thresholds if t.threshold == "parity"), truth, first)
 
 
