@@ -81,7 +81,9 @@ def test_help_answers_in_half_a_second() -> None:
     took = []
     for _ in range(3):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([sys.executable, "-m", "datadose", "--help"], capture_output=True, check=True)
+        subprocess.run(
+            [sys.executable, "-m", "datadose", "--help"], capture_output=True, check=True
+        )
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         took.append(after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
     assert min(took) < 0.5
