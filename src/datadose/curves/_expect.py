@@ -137,9 +137,10 @@ class Expectation:
         """Chi-square above the best within which a curve is kept, once `arms` are all there."""
         doses = {d for d, _ in arms}
         top = float(self.curves.dose[-1])
-        return inflation(len([d for d in doses if d <= top])) * t_quantile(
-            self.noise.level, self.freedom(arms)
-        ) ** 2
+        return (
+            inflation(len([d for d in doses if d <= top]))
+            * t_quantile(self.noise.level, self.freedom(arms)) ** 2
+        )
 
     def freedom(self, arms: Sequence[tuple[float, int]]) -> float:
         """Degrees of freedom of differences between doses, as in `arm_means`."""
@@ -182,8 +183,8 @@ class Expectation:
         place = self.curves.place
         high = np.where(kept, place, -np.inf).max(axis=1)
         low = np.where(kept, place, np.inf).min(axis=1)
-        return float(self.truth_weight[: len(high)] @ (high - low)) if new else float(
-            high[0] - low[0]
+        return (
+            float(self.truth_weight[: len(high)] @ (high - low)) if new else float(high[0] - low[0])
         )
 
     def _after(self, new: Arms) -> Array:

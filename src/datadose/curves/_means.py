@@ -137,9 +137,7 @@ def arm_means(block: Block, spec: Spec, values: Array | None = None) -> Means:
         freedom = satterthwaite((float((rest / seeds).mean()), freedom), (own, groups - 1.0))
         level_freedom = min(freedom, level_freedom)
     sd_arm = float(np.sqrt(parts.rest * spread.mean()))
-    return Means(
-        doses, worse, cov, freedom, level_freedom, sd_arm, parts.seed**0.5, parts=parts
-    )
+    return Means(doses, worse, cov, freedom, level_freedom, sd_arm, parts.seed**0.5, parts=parts)
 
 
 def _spread(rate: Array, known: Array, spec: Spec) -> Array:

@@ -118,9 +118,7 @@ def next_arms(
         )
     chosen, expected = _choose(sight, spec, run, batch, left, steps, prior)
     why = _why(chosen, run, found, expected)
-    return Step(
-        tuple((d, names.of(s)) for d, s in chosen), why, None, *found, expected, len(run)
-    )
+    return Step(tuple((d, names.of(s)) for d, s in chosen), why, None, *found, expected, len(run))
 
 
 NONE = (None, None, None, None)
@@ -275,9 +273,7 @@ def _choose(
     return tuple(chosen), now * min(1.0, after / before)
 
 
-def _candidates(
-    p: Profile, limits: Limits, run: Sequence[float], steps: int, spec: Spec
-) -> Array:
+def _candidates(p: Profile, limits: Limits, run: Sequence[float], steps: int, spec: Spec) -> Array:
     """0, the doses run, a coarse grid over all and a fine one around the interval."""
     high = p.top if limits.upper is None else limits.upper
     pad = 0.25 * (high - limits.lower) + 2 * p.top / steps

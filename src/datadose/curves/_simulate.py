@@ -143,6 +143,4 @@ def true_rate(
 
 def _centre(rate: Array, dose: Array, world: World) -> Array:
     """The probit at which the mean over all effects is `rate`."""
-    return np.asarray(
-        ndtri(np.clip(rate, LOWEST, 1 - LOWEST)) * np.sqrt(1 + world.spread(dose))
-    )
+    return np.asarray(ndtri(np.clip(rate, LOWEST, 1 - LOWEST)) * np.sqrt(1 + world.spread(dose)))
