@@ -157,10 +157,14 @@ class Expectation:
         )
 
     def added(self, new: Arms) -> Array:
-        """Chi-square that `new` arms of one seed add to each curve under each truth, [T, M]."""
+        """Chi-square that `new` arms add to each curve under each truth, [T, M]."""
+        seeds = sorted({s for _, s in new})
+        parts = [self._of_seed(seed, [d for d, s in new if s == seed]) for seed in seeds]
+        return np.asarray(np.sum(parts, axis=0))
+
+    def _of_seed(self, seed: int, doses: Sequence[float]) -> Array:
         n, value = self.noise, self.curves.value
-        seed = new[0][1]
-        at = [self.at(d) for d, _ in new]
+        at = [self.at(d) for d in doses]
         old = [self.at(d) for d, s in self.arms if s == seed and round(d, 9) in self.place_of]
         every = [*old, *at]
         cov = n.seed + np.outer(n.along[every], n.along[every]) + np.diag(n.rest[every])
@@ -176,7 +180,7 @@ class Expectation:
         return np.asarray((apart**2).sum(axis=0))
 
     def width(self, new: Arms = ()) -> float:
-        """Expected width of the interval, in doses, with `new` arms of one seed added."""
+        """Expected width of the interval, in doses, with `new` arms added."""
         excess = self._after(new)
         reach = self.reach([*self.arms, *new])
         kept = excess <= reach

@@ -1,7 +1,8 @@
 """Which arms to run next, so that a threshold's interval shrinks most, and when to stop.
 
-A step adds arms at {0, candidate} of one seed: a seed that has its dose 0 already lacks only the
-candidate. docs/design.md has the rules and what was measured.
+A step adds whole seeds at {0, candidate}: the seeds of the start, which have their dose 0, at a new
+candidate, or a new seed at 0 and a dose run before. docs/design.md has the rules and what was
+measured.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 Named = Literal["benchmark", "recovery", "ed50", "parity"]
 Stop = Literal["width", "budget", "beyond"]
 
-START_SEEDS = 2
+START_SEEDS = 3
 STEPS = 40
 """Candidates are multiples of 1/STEPS of the highest dose, and the doses run so far."""
 PRIOR_SD = 0.10
@@ -80,7 +81,8 @@ def next_arms(
 ) -> Step:
     """The arms worth running next, given those in `block`.
 
-    batch: how many arms can run at once; a step of a new seed may take two. top: the highest dose
+    batch: how many arms can run at once; steps are added until so many are chosen, and a step
+    takes as many arms as there are whole seeds, or two. top: the highest dose
     there is (default: 1 on the share axis, else the highest run). steps: candidates are multiples
     of top / steps. start_seeds: so many seeds begin with {0, middle, top}. prior: a predicted
     curve, by which the candidates are weighed, never the limits. Raises UsageError for options
@@ -117,6 +119,9 @@ def next_arms(
             (), f"the budget of {aim.budget} arms is spent", "budget", *found, None, len(run)
         )
     chosen, expected = _choose(sight, spec, run, batch, left, steps, prior)
+    if not chosen:
+        why = f"the budget of {aim.budget} arms leaves {left}, fewer than a step takes"
+        return Step((), why, "budget", *found, None, len(run))
     why = _why(chosen, run, found, expected)
     return Step(tuple((d, names.of(s)) for d, s in chosen), why, None, *found, expected, len(run))
 
@@ -238,7 +243,6 @@ def _choose(
     prior: Curve | None,
 ) -> tuple[Arms, float | None]:
     p = sight.fitted
-    most = batch if left is None else min(batch, left)
     fresh = max(s for _, s in run) + 1
     if not len(p.kept):
         # nothing gets worse: only the highest dose can tell whether anything does
@@ -255,7 +259,7 @@ def _choose(
     before = max(ahead.width(), 1e-9)
     chosen: list[tuple[float, int]] = []
     after = before
-    while len(chosen) < most:
+    while len(chosen) < batch:
         affordable = None if left is None else left - len(chosen)
         options = _options(ahead.arms, doses[1:], fresh, affordable)
         if not options:
@@ -292,21 +296,19 @@ def _candidates(p: Profile, limits: Limits, run: Sequence[float], steps: int, sp
 def _options(
     run: Sequence[tuple[float, int]], doses: Array, fresh: int, left: int | None
 ) -> list[Arms]:
-    """Every step: a dose of a seed that lacks it, with dose 0 where the seed has none."""
-    done: dict[int, frozenset[float]] = {}
-    for seed in sorted({s for _, s in run}):
-        done[seed] = frozenset(round(d, 9) for d, s in run if s == seed)
-    alike: dict[frozenset[float], int] = {}
-    for seed, own in done.items():
-        alike.setdefault(own, seed)
+    """Every step: a dose in all whole seeds that lack it, or a new seed at {0, a dose run}.
+
+    Whole seeds are those of the start. A dose of one seed alone would be cheaper, but on a steep
+    stretch of the curve the place of that one seed's fall would pass for that of all.
+    """
+    own = {s: {round(d, 9) for d, t in run if t == s} for s in {s for _, s in run}}
+    whole = [s for s in sorted(own) if 0.0 in own[s] and len(own[s]) >= 3] or sorted(own)
+    tested = set().union(*own.values())
     found: list[Arms] = []
     for dose in (float(d) for d in doses):
-        for own, seed in [*alike.items(), (frozenset[float](), fresh)]:
-            if round(dose, 9) in own:
-                continue
-            new = ((dose, seed),) if 0.0 in own else ((0.0, seed), (dose, seed))
-            if left is None or len(new) <= left:
-                found.append(new)
+        new = tuple((dose, s) for s in whole if round(dose, 9) not in own[s])
+        pair = ((0.0, fresh), (dose, fresh)) if round(dose, 9) in tested else ()
+        found += [o for o in (new, pair) if o and (left is None or len(o) <= left)]
     return found
 
 

@@ -76,18 +76,16 @@ def fixed(doses: Sequence[float], seeds: int) -> Run:
     return lambda lab: lab.block([(d, s) for s in range(seeds) for d in doses])
 
 
-def adaptive(spec: Spec, aim: Aim, *, start_seeds: int, batch: int = 1, steps: int = 40) -> Run:
-    """Dose after dose as `next_arms` says, until it stops."""
+def adaptive(spec: Spec, aim: Aim, *, doses: Sequence[float], seeds: int, batch: int = 1) -> Run:
+    """Dose after dose as `next_arms` says, until it stops; first `doses` (0 to 1) with `seeds`."""
     if aim.budget is None:
         raise UsageError("an adaptive design needs a budget of arms to be simulated")
 
     def run(lab: Lab) -> Block:
-        arms = [(d, s) for s in range(start_seeds) for d in (0.0, 0.5, 1.0)][: aim.budget]
+        arms = [(d, s) for s in range(seeds) for d in doses][: aim.budget]
         while True:
             block = lab.block(arms)
-            step = next_arms(
-                block, spec, aim, batch=batch, top=1.0, steps=steps, start_seeds=start_seeds
-            )
+            step = next_arms(block, spec, aim, batch=batch, top=max(doses), start_seeds=seeds)
             if step.stop is not None:
                 return block
             arms += [(d, int(s)) for d, s in step.arms]
