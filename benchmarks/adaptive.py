@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import time
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -113,7 +114,7 @@ def curve(kind: str, theta: np.ndarray, dose: np.ndarray) -> np.ndarray:
 def local(shape: str) -> Local:
     """Fitted by least squares up to the worst dose, to which the engine fits as well."""
     rate = SHAPES[shape](GRID)
-    part = GRID <= GRID[int(rate.argmin())]
+    part = GRID[int(rate.argmin())] >= GRID
     best: tuple[float, str, np.ndarray] | None = None
     for kind, places in (("logistic", (0.2, 0.5, 0.7)), ("weibull", (-2.0, -1.0, 0.0))):
         for place in places:
@@ -211,6 +212,16 @@ class Precision:
         return dose, seed
 
 
+@lru_cache(maxsize=64)
+def precision_of(shape: str) -> Precision:
+    return Precision(shape)
+
+
+@lru_cache(maxsize=256)
+def best_of(shape: str, count: int) -> float:
+    return precision_of(shape).best(count)
+
+
 HEAD = (
     "| shape | grid: width | coverage | adaptive: arms at equal median width | of 27 | stopped at"
     " that width: arms, median (mean) | reached | coverage | above truth | below truth"
@@ -232,9 +243,9 @@ def line(shape: str, tally: Tally, most: int) -> str:
     arms = at_equal_width(tally, width, most)
     ends = [stopped(p, width) for p in tally.paths]
     used = [x.arms for x in ends]
-    precision = Precision(shape)
+    precision = precision_of(shape)
     middle = int(np.median(used))
-    best = precision.best(middle) * middle
+    best = best_of(shape, middle) * middle
     ratio = [best / x.arms / precision.variance(list(x.design)) for x in ends]
     parts = (
         shape,
