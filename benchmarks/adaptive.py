@@ -1,6 +1,6 @@
 """Adaptive dose choice against a fixed grid of 9 doses x 3 seeds, in simulation: `make adaptive`.
 
-Studies are simulated as in calibrate.py, from `curves.Lab`. Every study is run both ways: the whole
+Studies are simulated in the world of `make calibrate`, by `curves.Lab`. Every study is run both ways: the whole
 grid, and dose after dose from {0, 0.5, 1} as `datadose next` chooses, up to --most arms. What would
 have come of stopping at the grid's median width is read off each path. Writes a table after every
 round, so that an interrupted run leaves one.
@@ -19,7 +19,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from calibrate import GRID, SHAPES, crossing
+from calibrate_studies import GRID, SHAPES, SIX, crossing
 from scipy import optimize, stats
 from scipy.special import expit, ndtri
 
@@ -304,7 +304,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("docs/results/adaptive.md"))
     args = parser.parse_args()
     start, busy = time.monotonic(), time.process_time()
-    tallies = {shape: Tally() for shape in SHAPES}
+    tallies = {shape: Tally() for shape in SIX}
     for first in range(0, args.studies, args.round):
         if first and time.monotonic() - start > 60 * args.minutes:
             break

@@ -6,12 +6,16 @@ from datadose.models._forward import autocast, check_head, half_weights, logits_
 from datadose.models._line import interpolated_adapter
 from datadose.models._load import BaseModel, load_base
 from datadose.models._template import Encoded, chat, encode_answer, encode_prompt, render
+from datadose.models._tries import Item, Trie, answer_log_probs, join, together
 
 __all__ = [
     "EMBEDDED",
     "BaseModel",
     "Encoded",
+    "Item",
+    "Trie",
     "add_wheel",
+    "answer_log_probs",
     "autocast",
     "cache_folder",
     "chat",
@@ -22,9 +26,11 @@ __all__ = [
     "fresh_adapter",
     "half_weights",
     "interpolated_adapter",
+    "join",
     "load_base",
     "logits_at",
     "pad",
     "render",
     "saved_adapter",
+    "together",
 ]
