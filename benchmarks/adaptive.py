@@ -1,9 +1,9 @@
 """Adaptive dose choice against a fixed grid of 9 doses x 3 seeds, in simulation: `make adaptive`.
 
-Studies are simulated in the world of `make calibrate`, by `curves.Lab`. Every study is run both ways: the whole
-grid, and dose after dose from {0, 0.5, 1} as `datadose next` chooses, up to --most arms. What would
-have come of stopping at the grid's median width is read off each path. Writes a table after every
-round, so that an interrupted run leaves one.
+Studies are simulated in the world of `make calibrate`, by `curves.Lab`. Every study is run both
+ways: the whole grid, and dose after dose from {0, 0.5, 1} as `datadose next` chooses, up to --most
+arms. What would have come of stopping at the grid's median width is read off each path. Writes a
+table after every round, so that an interrupted run leaves one.
 
 Efficiency is that of the design alone: the variance of the threshold under the true curve, with all
 variances known, of the best arms that one who knows the curve could have chosen (c-optimal, by
