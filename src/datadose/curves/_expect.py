@@ -193,13 +193,13 @@ class Expectation:
 
     def _after(self, new: Arms) -> Array:
         if not new:
-            return self.excess[None, :] - self.excess.min()
+            return np.asarray(self.excess[None, :] - self.excess.min())
         excess = self.excess + self.added(new)
         return np.asarray(excess - excess.min(axis=1, keepdims=True))
 
     def take(self, new: Arms) -> None:
         """Go on as if `new` arms had been run, with what they are expected to rule out."""
-        self.excess = self.truth_weight @ self._after(new)
+        self.excess = np.asarray(self.truth_weight @ self._after(new))
         self.arms += list(new)
 
 

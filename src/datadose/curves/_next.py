@@ -82,11 +82,11 @@ def next_arms(
     """The arms worth running next, given those in `block`.
 
     batch: how many arms can run at once; steps are added until so many are chosen, and a step
-    takes as many arms as there are whole seeds, or two. top: the highest dose
-    there is (default: 1 on the share axis, else the highest run). steps: candidates are multiples
-    of top / steps. start_seeds: so many seeds begin with {0, middle, top}. prior: a predicted
-    curve, by which the candidates are weighed, never the limits. Raises UsageError for options
-    out of range, InputError where there is no highest dose.
+    takes as many arms as there are whole seeds, or two. top: the highest dose there is (default:
+    1 on the share axis, else the highest run). steps: candidates are multiples of top / steps.
+    start_seeds: so many seeds begin with {0, middle, top}. prior: a predicted curve, by which the
+    candidates are weighed, never the limits. Raises UsageError for options out of range,
+    InputError where there is no highest dose.
     """
     _check(aim, batch, steps)
     run = [
@@ -99,11 +99,11 @@ def next_arms(
     start = _start(run, highest, start_seeds, spec)
     names = _Names(block.seeds)
     if start:
-        chosen = start if left is None else start[: max(left, 0)]
-        if not chosen:
+        first = names.listed(start if left is None else start[: max(left, 0)])
+        if not first:
             return Step((), f"the budget of {aim.budget} arms is spent", "budget", *NONE, len(run))
         why = f"to start: two seeds or more at {_listed(sorted({d for d, _ in start}))}"
-        return Step(tuple((d, names.of(s)) for d, s in chosen), why, None, *NONE, len(run))
+        return Step(first, why, None, *NONE, len(run))
     sight = _sight(block, spec, aim)
     now = sight.limits
     width = None if now.upper is None or now.lower <= 0 else now.upper - now.lower
@@ -123,7 +123,7 @@ def next_arms(
         why = f"the budget of {aim.budget} arms leaves {left}, fewer than a step takes"
         return Step((), why, "budget", *found, None, len(run))
     why = _why(chosen, run, found, expected)
-    return Step(tuple((d, names.of(s)) for d, s in chosen), why, None, *found, expected, len(run))
+    return Step(names.listed(chosen), why, None, *found, expected, len(run))
 
 
 NONE = (None, None, None, None)
@@ -318,6 +318,11 @@ class _Names:
     def __init__(self, known: Sequence[str]) -> None:
         self.known = known
         self.numbers = [int(s) for s in known if s.lstrip("-").isdigit()]
+
+    def listed(self, arms: Sequence[tuple[float, int]]) -> tuple[tuple[float, str], ...]:
+        """Arms with the names of their seeds, in the order of these."""
+        named = [(dose, self.of(seed)) for dose, seed in arms]
+        return tuple(sorted(named, key=lambda a: (len(a[1]), a[1], a[0])))
 
     def of(self, seed: int) -> str:
         if seed < len(self.known):
