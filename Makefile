@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: quickstart test unit slow check calibrate oracles bench install clean
+.PHONY: quickstart test unit slow check calibrate adaptive oracles bench install clean
 
 quickstart: $(STAMP)  ## fine-tune at several doses, test every model, write the report
 	$(BIN)/datadose run examples/quickstart.yaml
@@ -26,6 +26,9 @@ check: $(STAMP)  ## ruff, mypy --strict, import directions
 
 calibrate: $(STAMP)  ## coverage of the thresholds' limits by simulation, into docs/results
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/calibrate.py $(ARGS)
+
+adaptive: $(STAMP)  ## doses chosen one by one against a fixed grid, by simulation, into docs/results
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/adaptive.py $(ARGS)
 
 install: $(STAMP)
 

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from datadose.curves import thresholds
+    from datadose.curves import next_doses, thresholds
     from datadose.domains import load_pack
     from datadose.models import load_base
     from datadose.running import load_study, plan_study, run_study
@@ -22,6 +22,7 @@ _HOMES = {
     "load_base": "datadose.models",
     "load_pack": "datadose.domains",
     "load_study": "datadose.running",
+    "next_doses": "datadose.curves",
     "plan_study": "datadose.running",
     "run_study": "datadose.running",
     "thresholds": "datadose.curves",
@@ -35,6 +36,7 @@ __all__ = [
     "load_base",
     "load_pack",
     "load_study",
+    "next_doses",
     "plan_study",
     "run_study",
     "thresholds",

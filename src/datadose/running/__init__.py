@@ -1,7 +1,9 @@
 """Run studies: the run folder, resume, events."""
 
+from datadose.running._adaptive import added, recorded
 from datadose.running._design import Cell, Design, check_overlap, lay_out
 from datadose.running._folder import RunFolder
+from datadose.running._foresee import foresee
 from datadose.running._gather import Material, answer_lengths, choose_probes, gather, mixer
 from datadose.running._plan import Estimate, plan_study
 from datadose.running._results import build_report, write_results
@@ -14,10 +16,12 @@ __all__ = [
     "Estimate",
     "Material",
     "RunFolder",
+    "added",
     "answer_lengths",
     "build_report",
     "check_overlap",
     "choose_probes",
+    "foresee",
     "gather",
     "lay_out",
     "load_study",
@@ -26,6 +30,7 @@ __all__ = [
     "plan_study",
     "probe_names",
     "rebuild",
+    "recorded",
     "run_arms",
     "run_study",
     "write_results",
