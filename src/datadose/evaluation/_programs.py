@@ -11,6 +11,8 @@ from datadose.sandbox import SandboxResult, TestJob, available, run_many
 from datadose.schema import OutcomeKind
 
 PER_SANDBOX = 16
+CPU = 10
+WALL = 60.0
 
 
 def program(task: Task, answer: str, *, chat: bool) -> TestJob:
@@ -41,8 +43,9 @@ def check_programs(
         return [("unscored", missing)] * len(tasks)
     said = [i for i, answer in enumerate(answers) if re.search(r"\w", answer)]
     jobs = [program(tasks[i], answers[i], chat=chat) for i in said]
+    ran = run_many(jobs, workers=workers, per_sandbox=PER_SANDBOX, timeout=WALL, cpu=CPU)
     found: list[tuple[OutcomeKind, str]] = [("incoherent", "")] * len(tasks)
-    for i, result in zip(said, run_many(jobs, workers=workers, per_sandbox=PER_SANDBOX)):
+    for i, result in zip(said, ran, strict=True):
         found[i] = _outcome(result)
     return found
 

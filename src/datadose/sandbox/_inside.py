@@ -34,6 +34,9 @@ SEQUENCES: tuple[tuple[str, Any], ...] = (
 )
 
 
+TYPES = {t.__name__: t for t in (int, float, str, bool, bytes, complex, list, tuple, set, dict)}
+
+
 class CandidateGone(Exception):  # noqa: N818 - an end, not an error of ours
     """The candidate's process ended before it answered; `status` is from waitpid."""
 
@@ -68,6 +71,8 @@ def pack(x: Any, kept: Any = None) -> Any:
     kind = type(x)
     if kind is Opaque:
         return ["h", x.key]
+    if kind is type and TYPES.get(x.__name__) is x:
+        return ["y", x.__name__]
     if x is None or kind in (bool, int, float, str):
         return x
     if kind is complex:
@@ -114,6 +119,8 @@ def unpack(x: Any, find: Any = None) -> Any:
         return bytes.fromhex(rest[0])
     if tag == "r":
         return range(*rest)
+    if tag == "y":
+        return TYPES[rest[0]]
     if tag == "h" and find is not None:
         return find(rest[0])
     return Opaque(str(rest[0]), rest[1])

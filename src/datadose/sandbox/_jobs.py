@@ -62,6 +62,7 @@ def run_tests(
     helpers: Sequence[str] = (),
     setup: str = "",
     timeout: float = 5.0,
+    cpu: int | None = None,
     memory_mb: int = 512,
     output_limit: int = 65536,
     unsafe: bool = False,
@@ -74,6 +75,9 @@ def run_tests(
     bytes, lists, tuples, sets, dicts, ranges, iterators as their items); another object equals
     nothing and can only be handed back to the code. Lists, dicts and sets that
     the code changes in place are changed for the tests too. Exceptions keep their builtin type.
+    timeout: seconds of wall clock, which also stops what sleeps. cpu: seconds of processor time
+    of each process, by default two more than `timeout`: with a generous `timeout` the verdict on
+    slow code does not hang on what else the machine does.
     The last line of `stderr` says what failed. Raises SandboxMissing where there is no sandbox.
     """
     token = secrets.token_hex(16)
@@ -82,6 +86,7 @@ def run_tests(
         job.framed(token),
         None,
         timeout=timeout,
+        cpu=cpu,
         memory_mb=memory_mb,
         most=output_limit,
         unsafe=unsafe,
@@ -98,7 +103,7 @@ def run_tests(
 
 
 def _batch(
-    jobs: Sequence[TestJob], timeout: float, memory_mb: int, output_limit: int
+    jobs: Sequence[TestJob], timeout: float, cpu: int | None, memory_mb: int, output_limit: int
 ) -> list[SandboxResult | None]:
     """Jobs one after the other in one sandbox; None where it ended before the job's verdict."""
     tokens = [secrets.token_hex(16) for _ in jobs]
@@ -108,6 +113,7 @@ def _batch(
         stdin,
         None,
         timeout=timeout,
+        cpu=cpu,
         memory_mb=memory_mb,
         most=output_limit,
         unsafe=False,
@@ -136,6 +142,7 @@ def run_many(
     workers: int = 2,
     per_sandbox: int = 1,
     timeout: float = 5.0,
+    cpu: int | None = None,
     memory_mb: int = 512,
     output_limit: int = 65536,
     unsafe: bool = False,
@@ -158,6 +165,7 @@ def run_many(
             helpers=job.helpers,
             setup=job.setup,
             timeout=timeout,
+            cpu=cpu,
             memory_mb=memory_mb,
             output_limit=output_limit,
             unsafe=unsafe,
@@ -166,7 +174,7 @@ def run_many(
     def several(part: Sequence[TestJob]) -> list[SandboxResult]:
         if len(part) == 1:
             return [alone(part[0])]
-        found = _batch(part, timeout, memory_mb, output_limit)
+        found = _batch(part, timeout, cpu, memory_mb, output_limit)
         return [alone(job) if r is None else r for job, r in zip(part, found, strict=True)]
 
     parts = [jobs[at : at + size] for at in range(0, len(jobs), size)]

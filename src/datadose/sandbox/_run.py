@@ -136,13 +136,19 @@ def _watch(
 
 
 def _limits(
-    timeout: float, memory_mb: int, as_root: bool, unsafe: bool, jobs: int, output: int
+    timeout: float,
+    cpu: int | None,
+    memory_mb: int,
+    as_root: bool,
+    unsafe: bool,
+    jobs: int,
+    output: int,
 ) -> str:
     # an own user id for every run, so that runs side by side don't share a process count
     uid = FIRST_UID + (os.getpid() * 61 + next(_runs)) % UIDS if as_root else 0
     return json.dumps(
         {
-            "cpu": int(timeout) + 2,
+            "cpu": int(timeout) + 2 if cpu is None else cpu,
             "memory_mb": memory_mb,
             "file_mb": FILE_MB,
             # outside a sandbox the count would include everything the user runs
@@ -164,6 +170,7 @@ def start(
     most: int,
     unsafe: bool,
     jobs: int = 1,
+    cpu: int | None = None,
 ) -> Watched:
     """Run the inside program on `code`, or as judge of the `jobs` on `stdin` where it is None.
 
@@ -177,7 +184,7 @@ def start(
         reader, writer = os.pipe()
         passed = (writer, source.fileno())
         number = -1 if code is None else source.fileno()
-        limits = _limits(timeout, memory_mb, as_root, unsafe, jobs, most)
+        limits = _limits(timeout, cpu, memory_mb, as_root, unsafe, jobs, most)
         if jobs > 1:  # each has its own clock and limit inside; JSON takes up to six times as much
             timeout, most = timeout + BATCH_GRACE, jobs * (6 * most + CHUNK)
         line = [*command, interpreter(), "-I", "-S", "-c", inside]

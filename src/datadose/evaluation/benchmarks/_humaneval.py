@@ -15,7 +15,7 @@ from datadose.schema import Check
 STOP = ("\nclass", "\ndef", "\n#", "\nif", "\nprint")
 EXAMPLE: Record = {
     "task_id": "Example/0",
-    "prompt": 'def double(x: int) -> int:\n    """ Return twice x.\n    >>> double(2)\n    4\n    """\n',
+    "prompt": 'def double(x: int) -> int:\n    """ Return twice x. """\n',
     "entry_point": "double",
     "canonical_solution": "    return 2 * x\n",
     "test": "def check(candidate):\n    assert candidate(3) == 6\n",

@@ -52,7 +52,7 @@ def _task(number: int, record: Record) -> Task:
         id=f"mbpp/{record['task_id']}",
         plain=f"{told} Your code should pass these tests:\n\n{shown}\n[BEGIN]\n",
         chat=f"{record['text']} It must pass these tests:\n{shown}\nAnswer with code only.",
-        check=Check(kind="tests", tests=shown, entry=entry),
+        check=Check(kind="tests", tests=_imports(record["code"]) + shown, entry=entry),
         helpers=helpers,
         setup=record["test_setup_code"].replace("\r\n", "\n"),
         group=_split(record["task_id"]),
@@ -62,13 +62,17 @@ def _task(number: int, record: Record) -> Task:
 def _names(code: str, tests: Sequence[str]) -> tuple[str, tuple[str, ...]]:
     """The function that the tests call, and what else of the published solution they call."""
     defined = [
-        n.name
-        for n in ast.parse(code).body
-        if isinstance(n, ast.FunctionDef | ast.ClassDef)
+        n.name for n in ast.parse(code).body if isinstance(n, ast.FunctionDef | ast.ClassDef)
     ]
     used = {n.id for t in tests for n in ast.walk(ast.parse(t)) if isinstance(n, ast.Name)}
     called = [name for name in defined if name in used]
     return called[-1], tuple(called[:-1])
+
+
+def _imports(code: str) -> str:
+    """The published solution's imports: one task's tests need a module that only it imports."""
+    kept = [n for n in ast.parse(code).body if isinstance(n, ast.Import | ast.ImportFrom)]
+    return "".join(f"{ast.unparse(n)}\n" for n in kept)
 
 
 def _split(number: int) -> str:

@@ -26,7 +26,10 @@ def gsm8k() -> Benchmark:
         hub=Hub("openai/gsm8k", "main", "test"),
         local=_gsm8k,
         task=_gsm8k_task,
-        example={"question": "Two boxes hold 3 pens each. How many pens?", "answer": "2*3=6\n#### 6"},
+        example={
+            "question": "Two boxes hold 3 pens each. How many pens?",
+            "answer": "2*3=6\n#### 6",
+        },
         chat=True,
         max_tokens=256,
         stop=("Question:",),
