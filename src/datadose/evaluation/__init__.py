@@ -12,7 +12,15 @@ from datadose.evaluation._choices import (
 from datadose.evaluation._decode import generate_ids
 from datadose.evaluation._generate import ask_open, check_answer, check_code, extract_code, generate
 from datadose.evaluation._rates import pass_at_k, rate_interval
-from datadose.evaluation._tasks import Answered, Form, ask_tasks, option_prior, put, summarise
+from datadose.evaluation._tasks import (
+    Answered,
+    Form,
+    ask_tasks,
+    option_prior,
+    put,
+    summarise,
+    summarise_counts,
+)
 
 __all__ = [
     "SCORER_VERSION",
@@ -36,4 +44,5 @@ __all__ = [
     "put",
     "rate_interval",
     "summarise",
+    "summarise_counts",
 ]

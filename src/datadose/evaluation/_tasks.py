@@ -17,7 +17,7 @@ from datadose.evaluation.benchmarks import Benchmark, Task
 from datadose.models import BaseModel, Encoded, Item, chat, encode_prompt, half_weights
 from datadose.schema import OutcomeKind
 
-CHOICE_KINDS: tuple[OutcomeKind, ...] = ("right", "wrong")
+CHOICE_KINDS: tuple[OutcomeKind, ...] = ("right", "adopted", "wrong")
 ANSWER_KINDS: tuple[OutcomeKind, ...] = (
     *("right", "adopted", "wrong", "incoherent", "refused", "unscored", "error"),
 )
@@ -217,7 +217,7 @@ def summarise(benchmark: Benchmark, answered: Sequence[Answered], form: Form) ->
         "response": benchmark.response,
         "kind": benchmark.kind,
         "form": "chat" if form.chat else "plain",
-        **_counts(answered, choice),
+        **summarise_counts(answered, choice),
     }
     if form.samples > 1:
         tallies: dict[str, list[bool]] = {}
@@ -231,12 +231,14 @@ def summarise(benchmark: Benchmark, answered: Sequence[Answered], form: Form) ->
     groups = sorted({a.group for a in answered})
     if len(groups) > 1:
         found["groups"] = {
-            g or "none": _counts([a for a in answered if a.group == g], choice) for g in groups
+            g or "none": summarise_counts([a for a in answered if a.group == g], choice)
+            for g in groups
         }
     return found
 
 
-def _counts(answered: Sequence[Answered], choice: bool) -> dict[str, Any]:
+def summarise_counts(answered: Sequence[Answered], choice: bool) -> dict[str, Any]:
+    """Counts, rate and bounds; answers of one id are a cluster."""
     kinds = CHOICE_KINDS if choice else ANSWER_KINDS
     outcomes = {k: sum(a.kind == k for a in answered) if k in kinds else None for k in ANSWER_KINDS}
     items: dict[str, list[float | None]] = {}
