@@ -38,10 +38,13 @@ TYPES = {t.__name__: t for t in (int, float, str, bool, bytes, complex, list, tu
 
 
 class CandidateGone(Exception):  # noqa: N818 - an end, not an error of ours
-    """The candidate's process ended before it answered; `status` is from waitpid."""
+    """The candidate's process ended before it answered; `status` is from waitpid, `seconds` the
+    processor time that it took.
+    """
 
-    def __init__(self, status: int) -> None:
+    def __init__(self, status: int, seconds: float) -> None:
         self.status = status
+        self.seconds = seconds
         super().__init__("the code ended its process instead of returning")
 
 
@@ -130,7 +133,6 @@ def limit(limits: dict[str, Any]) -> None:
     """Set the limits of this process and of those that it starts."""
     memory = limits["memory_mb"] * MEGABYTE
     wanted = [
-        (resource.RLIMIT_CPU, limits["cpu"]),
         (resource.RLIMIT_AS, memory),
         (resource.RLIMIT_FSIZE, limits["file_mb"] * MEGABYTE),
         (resource.RLIMIT_NOFILE, 64),
@@ -138,6 +140,7 @@ def limit(limits: dict[str, Any]) -> None:
     ]
     if limits["processes"]:
         wanted.append((resource.RLIMIT_NPROC, limits["processes"]))
+    resource.setrlimit(resource.RLIMIT_CPU, (limits["cpu"], limits["cpu"] + 1))
     for what, most in wanted:
         hard = resource.getrlimit(what)[1]
         top = most if hard == resource.RLIM_INFINITY else min(most, hard)
@@ -225,7 +228,8 @@ class Remote:
         except (OSError, ValueError):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._pid, signal.SIGCONT)
-            raise CandidateGone(os.waitpid(self._pid, 0)[1]) from None
+            _, status, used = os.wait4(self._pid, 0)
+            raise CandidateGone(status, used.ru_utime + used.ru_stime) from None
         if answer[0] == "e":
             raise rebuilt(str(answer[1]), str(answer[2]))
         return list(answer)
@@ -266,9 +270,12 @@ def judge(job: dict[str, Any], remote: Remote) -> tuple[str, str]:
         space["candidate"] = space[job["entry"]]
         exec(compile(job["tests"], "<tests>", "exec"), space)  # noqa: S102
     except CandidateGone as gone:
-        number = os.WTERMSIG(gone.status) if os.WIFSIGNALED(gone.status) else 0
-        ended = {0: "failed", int(signal.SIGXCPU): "timeout"}.get(number, "killed")
-        return ended, str(gone)
+        if not os.WIFSIGNALED(gone.status):
+            return "failed", str(gone)
+        # the first signal of the limit on processor time can be ignored, the second can't
+        spent = resource.getrlimit(resource.RLIMIT_CPU)[0] <= gone.seconds + 0.5
+        late = os.WTERMSIG(gone.status) == signal.SIGXCPU or spent
+        return ("timeout" if late else "killed"), str(gone)
     except MemoryError as error:
         return "memory", f"MemoryError: {error}"
     except BaseException as error:
