@@ -32,7 +32,7 @@ COUNTS = {
 }
 
 
-@pytest.mark.parametrize("name", BENCHMARKS)
+@pytest.mark.parametrize("name", list(BENCHMARKS))
 def test_an_example_can_be_asked_and_names_are_there(name: str) -> None:
     benchmark = BENCHMARKS.get(name)()
     task = benchmark.task(1, benchmark.example)
@@ -58,7 +58,7 @@ def test_an_example_can_be_asked_and_names_are_there(name: str) -> None:
 
 
 @pytest.mark.data
-@pytest.mark.parametrize("name", COUNTS)
+@pytest.mark.parametrize("name", list(COUNTS))
 def test_published_files_make_as_many_tasks_as_published(name: str, data_dir: Path) -> None:
     tasks = read_tasks(choose(name), data_dir)
     assert len(tasks) == COUNTS[name]

@@ -177,7 +177,7 @@ ATTACKS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 
 
-@pytest.mark.parametrize("name", ATTACKS)
+@pytest.mark.parametrize("name", list(ATTACKS))
 def test_no_attack_gets_out_and_each_is_called_what_it_was(
     name: str, outside: dict[str, str]
 ) -> None:

@@ -34,7 +34,9 @@ SEQUENCES: tuple[tuple[str, Any], ...] = (
 )
 
 
-TYPES = {t.__name__: t for t in (int, float, str, bool, bytes, complex, list, tuple, set, dict)}
+TYPES: dict[str, type] = {
+    t.__name__: t for t in (int, float, str, bool, bytes, complex, list, tuple, set, dict)
+}
 
 
 class CandidateGone(Exception):  # noqa: N818 - an end, not an error of ours
