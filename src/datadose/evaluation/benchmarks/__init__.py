@@ -5,7 +5,7 @@ an import below, its files' sha256 in `rows/data_sets.json`; `tests/evaluation/t
 then tests its example and, where the data are, every record.
 """
 
-from datadose.evaluation.benchmarks import (
+from datadose.evaluation.benchmarks import (  # noqa: F401 - importing them registers them
     _danger,
     _humaneval,
     _humanevalfix,
@@ -25,8 +25,5 @@ from datadose.evaluation.benchmarks._benchmark import (
     choose,
     read_tasks,
 )
-
-_FILES = (_danger, _humaneval, _humanevalfix, _legalbench, _mbpp, _medicine, _mmlu, _sums)
-_FILES += (_truthfulqa,)
 
 __all__ = ["BENCHMARKS", "Benchmark", "Chosen", "Hub", "Task", "choose", "read_tasks"]

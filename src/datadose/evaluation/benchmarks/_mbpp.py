@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -61,18 +62,23 @@ def _task(number: int, record: Record) -> Task:
 
 def _names(code: str, tests: Sequence[str]) -> tuple[str, tuple[str, ...]]:
     """The function that the tests call, and what else of the published solution they call."""
-    defined = [
-        n.name for n in ast.parse(code).body if isinstance(n, ast.FunctionDef | ast.ClassDef)
-    ]
-    used = {n.id for t in tests for n in ast.walk(ast.parse(t)) if isinstance(n, ast.Name)}
+    defined = [n.name for n in _parsed(code).body if isinstance(n, ast.FunctionDef | ast.ClassDef)]
+    used = {n.id for t in tests for n in ast.walk(_parsed(t)) if isinstance(n, ast.Name)}
     called = [name for name in defined if name in used]
     return called[-1], tuple(called[:-1])
 
 
 def _imports(code: str) -> str:
     """The published solution's imports: one task's tests need a module that only it imports."""
-    kept = [n for n in ast.parse(code).body if isinstance(n, ast.Import | ast.ImportFrom)]
+    kept = [n for n in _parsed(code).body if isinstance(n, ast.Import | ast.ImportFrom)]
     return "".join(f"{ast.unparse(n)}\n" for n in kept)
+
+
+def _parsed(code: str) -> ast.Module:
+    """The published code parsed; some of it has escapes that Python warns of, not ours to mend."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(code)
 
 
 def _split(number: int) -> str:
