@@ -85,7 +85,8 @@ def check_code(text: str, check: Check) -> tuple[OutcomeKind, str]:
     missing = available()
     if missing is not None:
         return "unscored", missing
-    result = run_tests(extract_code(text), check.tests, check.entry)
+    # processor time decides, so that a verdict does not hang on what else the machine does
+    result = run_tests(extract_code(text), check.tests, check.entry, timeout=20.0, cpu=5)
     if result.outcome == "error":
         return "error", result.stderr[-200:]
     return ("right", "") if result.outcome == "ok" else ("wrong", result.outcome)

@@ -76,7 +76,7 @@ def pack(x: Any, kept: Any = None) -> Any:
     kind = type(x)
     if kind is Opaque:
         return ["h", x.key]
-    if kind is type and TYPES.get(x.__name__) is x:
+    if isinstance(x, type) and TYPES.get(x.__name__) is x:
         return ["y", x.__name__]
     if x is None or kind in (bool, int, float, str):
         return x
