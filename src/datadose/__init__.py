@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from datadose.curves import next_doses, thresholds
     from datadose.domains import load_pack
     from datadose.models import load_base
-    from datadose.running import load_study, plan_study, run_study
+    from datadose.running import evaluate, load_study, plan_study, run_study
     from datadose.schema import Pool, Probe, Row, Study
 
 __version__ = "0.1.0"
@@ -19,6 +19,7 @@ _HOMES = {
     "Probe": "datadose.schema",
     "Row": "datadose.schema",
     "Study": "datadose.schema",
+    "evaluate": "datadose.running",
     "load_base": "datadose.models",
     "load_pack": "datadose.domains",
     "load_study": "datadose.running",
@@ -33,6 +34,7 @@ __all__ = [
     "Probe",
     "Row",
     "Study",
+    "evaluate",
     "load_base",
     "load_pack",
     "load_study",

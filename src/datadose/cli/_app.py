@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import typer
 
-from datadose.cli import _fit, _init, _mix, _model, _next, _plan, _report, _run
+from datadose.cli import (
+    _datasets,
+    _eval,
+    _fit,
+    _init,
+    _mix,
+    _model,
+    _next,
+    _plan,
+    _report,
+    _run,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -16,6 +27,8 @@ app.command("init")(_init.init)
 app.command("plan")(_plan.plan)
 app.command("run")(_run.run)
 app.command("report")(_report.report)
+app.command("eval")(_eval.evaluate)
+app.command("datasets")(_datasets.datasets)
 app.command("fit")(_fit.fit)
 app.command("next")(_next.next_dose)
 app.command("mix")(_mix.mix)

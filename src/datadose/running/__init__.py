@@ -2,9 +2,11 @@
 
 from datadose.running._adaptive import added, recorded
 from datadose.running._design import Cell, Design, check_overlap, lay_out
+from datadose.running._evaluate import evaluate
 from datadose.running._folder import RunFolder
 from datadose.running._foresee import foresee
 from datadose.running._gather import Material, answer_lengths, choose_probes, gather, mixer
+from datadose.running._opened import Named, name_model, opened
 from datadose.running._plan import Estimate, plan_study
 from datadose.running._results import build_report, write_results
 from datadose.running._run import plan_arms, probe_names, rebuild, run_arms, run_study
@@ -15,17 +17,21 @@ __all__ = [
     "Design",
     "Estimate",
     "Material",
+    "Named",
     "RunFolder",
     "added",
     "answer_lengths",
     "build_report",
     "check_overlap",
     "choose_probes",
+    "evaluate",
     "foresee",
     "gather",
     "lay_out",
     "load_study",
     "mixer",
+    "name_model",
+    "opened",
     "plan_arms",
     "plan_study",
     "probe_names",
