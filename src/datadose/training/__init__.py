@@ -1,6 +1,7 @@
 """Turn rows into a fine-tuned model."""
 
 from datadose.training._batches import learning_rate, plan_steps, total_steps
+from datadose.training._ghost import Norms, ghost_norms
 from datadose.training._local import (
     HAZARD,
     TRAINER_VERSION,
@@ -16,11 +17,13 @@ from datadose.training._local import (
 __all__ = [
     "HAZARD",
     "TRAINER_VERSION",
+    "Norms",
     "Trained",
     "batch_loss",
     "checkpoint_name",
     "encode_rows",
     "fingerprint_ids",
+    "ghost_norms",
     "learning_rate",
     "plan_steps",
     "total_steps",
