@@ -13,19 +13,31 @@ from datadose.training._local import (
     train_arm,
     weights_hash,
 )
+from datadose.training._recorder import (
+    Recording,
+    held_out_losses,
+    load_recording,
+    record_run,
+    row_losses,
+)
 
 __all__ = [
     "HAZARD",
     "TRAINER_VERSION",
     "Norms",
+    "Recording",
     "Trained",
     "batch_loss",
     "checkpoint_name",
     "encode_rows",
     "fingerprint_ids",
     "ghost_norms",
+    "held_out_losses",
     "learning_rate",
+    "load_recording",
     "plan_steps",
+    "record_run",
+    "row_losses",
     "total_steps",
     "train_arm",
     "weights_hash",
