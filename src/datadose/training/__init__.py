@@ -5,6 +5,7 @@ from datadose.training._ghost import Norms, ghost_norms
 from datadose.training._local import (
     HAZARD,
     TRAINER_VERSION,
+    OnEvent,
     Trained,
     batch_loss,
     checkpoint_name,
@@ -25,6 +26,7 @@ __all__ = [
     "HAZARD",
     "TRAINER_VERSION",
     "Norms",
+    "OnEvent",
     "Recording",
     "Trained",
     "batch_loss",
