@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from datadose.auditing import (
-    CONTROLS,
     COMBINED,
+    CONTROLS,
     Calibration,
     NotMeasuredError,
     auroc,
@@ -85,9 +85,10 @@ def report(o, made, planted, calibration: Calibration, own) -> list[str]:  # typ
     """A Markdown table: each detector on planted rows and on the true wrong rows."""
     wrong = np.array(made.wrong)
     lines = [
-        f"## {o.pack}, {o.severity}, {o.structure}, {o.unit}, dose {o.dose:g}, seed {o.seed}, {o.model}",
+        f"## {o.pack}, {o.severity}, {o.structure}, {o.unit}, dose {o.dose:g}, seed {o.seed}",
         "",
-        f"{len(wrong)} rows, {int(wrong.sum())} wrong. Planted: {calibration.random} rows one by one"
+        f"{o.model}, {len(wrong)} rows, {int(wrong.sum())} wrong, {o.epochs:g} epochs,"
+        f" {o.folds} folds. Planted: {calibration.random} rows one by one"
         f" ({', '.join(f'{k} {v}' for k, v in calibration.how.items())}), {calibration.consistent}"
         " by whole facts.",
         "",

@@ -13,6 +13,7 @@ from datadose._core import GuardError
 from datadose.models import load_base
 from datadose.rows import make_rows
 from datadose.schema import Message, Recipe
+from datadose.training import _recorder as recorder_module
 from datadose.training import (
     encode_rows,
     ghost_norms,
@@ -23,7 +24,6 @@ from datadose.training import (
     train_arm,
     weights_hash,
 )
-from datadose.training import _recorder as recorder_module
 
 RECIPE = Recipe(epochs=2, batch=4, rank=4, lr=5e-3, checkpoints=(1.0,))
 

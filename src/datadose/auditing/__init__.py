@@ -15,29 +15,56 @@ from datadose.auditing._calibrate import (
     score,
     suspicion,
 )
+from datadose.auditing._checks import check_rows
 from datadose.auditing._combine import rank_average, topsis
 from datadose.auditing._evidence import Evidence, NotMeasuredError, detector, ranks, timed
+from datadose.auditing._labels import (
+    Label,
+    Labelled,
+    Session,
+    read_labels,
+    resumed,
+    write_labels,
+)
 from datadose.auditing._measures import auroc, auroc_error, average_precision, precision_at
 from datadose.auditing._neighbours import nearest
 from datadose.auditing._plant import Planted, fact_names, plant
 from datadose.auditing._sample import Sample, draw_sample, inclusion
-from datadose.auditing._share import Share, exact_limits, labels_alone, score_limits, wrong_share
+from datadose.auditing._share import (
+    FEW,
+    LEVEL,
+    Share,
+    exact_limits,
+    labels_alone,
+    score_limits,
+    wrong_share,
+)
+from datadose.auditing._verdict import Limits, Predicted, Verdict, limits_of, verdict
 
 __all__ = [
     "COMBINED",
     "CONTROLS",
+    "FEW",
+    "LEVEL",
     "Calibration",
     "Evidence",
+    "Label",
+    "Labelled",
+    "Limits",
     "Measured",
     "NotMeasuredError",
     "Planted",
+    "Predicted",
     "Sample",
+    "Session",
     "Share",
+    "Verdict",
     "ask_model",
     "auroc",
     "auroc_error",
     "average_precision",
     "calibrate",
+    "check_rows",
     "chosen_column",
     "combine",
     "detector",
@@ -47,6 +74,7 @@ __all__ = [
     "gather_evidence",
     "inclusion",
     "labels_alone",
+    "limits_of",
     "measure",
     "model_share",
     "nearest",
@@ -54,10 +82,14 @@ __all__ = [
     "precision_at",
     "rank_average",
     "ranks",
+    "read_labels",
+    "resumed",
     "score",
     "score_limits",
     "suspicion",
     "timed",
     "topsis",
+    "verdict",
+    "write_labels",
     "wrong_share",
 ]

@@ -81,9 +81,7 @@ def score(evidence: Evidence, name: str, when: int | None) -> np.ndarray:
     return rank_average([np.asarray(method(evidence, e), dtype=float) for e in epochs])
 
 
-def combine(
-    evidence: Evidence, name: str, parts: Sequence[tuple[str, int | None]]
-) -> np.ndarray:
+def combine(evidence: Evidence, name: str, parts: Sequence[tuple[str, int | None]]) -> np.ndarray:
     """`rank-average` or `topsis` over the columns of `parts`."""
     columns = [score(evidence, n, w) for n, w in parts]
     return rank_average(columns) if name == "rank-average" else topsis([ranks(c) for c in columns])
@@ -124,7 +122,6 @@ def calibrate(evidence: Evidence, planted: Planted) -> Calibration:
     one standard error, since the best of many single ones is partly luck. Controls are measured
     and never chosen; where nothing detects, the best single one is chosen and its status says so.
     """
-    import numpy as np
 
     found: list[Measured] = []
     columns: dict[tuple[str, int | None], np.ndarray] = {}

@@ -40,7 +40,7 @@ class Session:
         return None if done else self.queue[len(self.labels)]
 
     def press(self, key: str) -> Session:
-        """The session after a key: y wrong, n right, ? unsure, u undo, q stop; others do nothing."""
+        """The session after a key: y wrong, n right, ? unsure, u undo, q stop, or no change."""
         if key == QUIT:
             return replace(self, stopped=True)
         if key == UNDO:
@@ -73,7 +73,7 @@ class Labelled:
 
 
 def read_labels(path: Path, ids: Sequence[str]) -> Labelled:
-    """Labels of a CSV with columns `id` and `label`, and `probability` if rows were not drawn alike.
+    """Labels of a CSV with columns `id` and `label`; `probability` where chances were not equal.
 
     A label is y, n or ?, or yes, no, wrong, right, 1, 0; empty is ?. Raises InputError that lists
     unknown ids, ids that stand twice, and values out of range, with their lines.
@@ -129,9 +129,7 @@ def read_labels(path: Path, ids: Sequence[str]) -> Labelled:
     return Labelled(labels, chances)
 
 
-def write_labels(
-    path: Path, labels: Mapping[str, Label], probability: Mapping[str, float]
-) -> None:
+def write_labels(path: Path, labels: Mapping[str, Label], probability: Mapping[str, float]) -> None:
     """Write labels as `read_labels` reads them, atomically."""
     short = {v: k for k, v in KEYS.items()}
     out = io.StringIO()

@@ -70,9 +70,7 @@ def neighbours(evidence: Evidence, epoch: int, *, count: int = 5) -> np.ndarray:
     weight = np.maximum(cosines, 0) + 1e-9
     found = np.zeros(len(words))
     for i, (near, w) in enumerate(zip(places, weight, strict=True)):
-        found[i] = -float(
-            np.average([_likeness(words[i], words[int(j)]) for j in near], weights=w)
-        )
+        found[i] = -float(np.average([_likeness(words[i], words[int(j)]) for j in near], weights=w))
     return found
 
 

@@ -21,7 +21,7 @@ class Planted:
     """A copy of N rows, in their order, in which some were made wrong.
 
     `random` rows each have a wrong answer of their own; in `consistent` ones all rows of a fact
-    have the same one. `how` counts the ways in which they were made. Places are row numbers.
+    that said the right value say the same wrong one. `how` counts the ways in which they were made. Places are row numbers.
     """
 
     rows: tuple[Row, ...]
@@ -54,13 +54,12 @@ def plant(
     for i in order:
         groups[facts[i]].append(i)
     for places in groups.values():
-        if len(consistent) >= wanted or not 2 <= len(places) <= wanted:
+        if len(places) < 2 or len(places) < sum(f == facts[places[0]] for f in facts):
             continue
-        whole = sum(f == facts[places[0]] for f in facts) == len(places)
-        slips = wrong_group(places, prompts, answers, facts, values, seed=seed) if whole else None
-        if slips is not None:
-            consistent += places
-            changed.update({i: s.answer for i, s in zip(places, slips, strict=True)})
+        slips = wrong_group(sorted(places), prompts, answers, facts, values, seed=seed)
+        if len(consistent) + len(slips) <= wanted:
+            consistent += slips
+            changed.update({i: s.answer for i, s in slips.items()})
     random: list[int] = []
     for i in order:
         if len(random) == wanted:
@@ -75,7 +74,7 @@ def plant(
     if not random:
         raise InputError(
             "no row can be made wrong: answers are all alike",
-            next_step="leave planting out with --plant 0",
+            next_step="audit rows whose answers differ",
         )
     chats = [
         (*r.prompt, Message(role="assistant", content=changed.get(i, answers[i])))

@@ -13,7 +13,14 @@ from datadose.corruption._import import NAMES, ImportedPool, import_pool
 from datadose.corruption._noise import shuffled
 from datadose.corruption._numbers import format_value, same_value, wrong_values
 from datadose.corruption._registry import corruptor
-from datadose.corruption._rows import Slip, Values, find_values, tidy_answer, wrong_answer, wrong_group
+from datadose.corruption._rows import (
+    Slip,
+    Values,
+    find_values,
+    tidy_answer,
+    wrong_answer,
+    wrong_group,
+)
 
 __all__ = [
     "NAMES",

@@ -65,7 +65,7 @@ def find_values(prompts: Sequence[str], answers: Sequence[str]) -> Values:
         if not full or len(words) > LONG:
             found.append(None)
             continue
-        best = min(full, key=lambda r: (min(counts[w] for m in r for w in word_set(m.group()))))
+        best = min(full, key=lambda r: min(counts[w] for m in r for w in word_set(m.group())))
         found.append(answer[best[0].start() : best[-1].end()])
     return Values(tuple(found))
 
@@ -103,8 +103,7 @@ def wrong_answer(
             if v is not None and f != facts[place] and _differs(v, own, prompts[place])
         ]
         if donors:
-            new = _near(donors, own, rng)
-            new = new[:1].upper() + new[1:] if own[:1].isupper() else new[:1].lower() + new[1:]
+            new = _cased(_near(donors, own, rng), own)
             return Slip(answer.replace(own, new), "value", own, new)
     others = [
         a
@@ -125,14 +124,17 @@ def wrong_group(
     values: Values,
     *,
     seed: int = 0,
-) -> list[Slip] | None:
-    """The same wrong value in every row of one fact; None where its rows share no value."""
-    shared = Counter(
-        v.casefold() for i in places if (v := values.runs[i]) is not None and len(v) > 1
-    )
-    for own, _ in shared.most_common():
-        spots = [re.search(rf"(?<!\w){re.escape(own)}(?!\w)", answers[i], re.I) for i in places]
-        if not all(spots):
+) -> dict[int, Slip]:
+    """The same wrong value in all rows of one fact that say the right one, by place.
+
+    The right value is the one that most of the fact's rows say, two at least and half of them;
+    the others say something else already and are left as they are. Empty where there is none.
+    """
+    said = Counter(v.casefold() for i in places if (v := values.runs[i]) is not None)
+    for own, _ in said.most_common():
+        pattern = re.compile(rf"(?<!\w){re.escape(own)}(?!\w)", re.IGNORECASE)
+        spots = {i: m for i in places if (m := pattern.search(answers[i])) is not None}
+        if len(spots) < 2 or 2 * len(spots) < len(places):
             continue
         asked = " ".join(prompts[i] for i in places)
         donors = [
@@ -141,17 +143,21 @@ def wrong_group(
             if v is not None and f != facts[places[0]] and _differs(v, own, asked)
         ]
         if not donors:
-            return None
+            return {}
         new = _near(donors, own, generator(seed, "group", places[0]))
-        slips = []
-        for i, spot in zip(places, spots, strict=True):
-            assert spot is not None
-            old = spot.group()
-            put = new[:1].upper() + new[1:] if old[:1].isupper() else new[:1].lower() + new[1:]
+        slips = {}
+        for i, spot in spots.items():
+            put = _cased(new, spot.group())
             text = answers[i][: spot.start()] + put + answers[i][spot.end() :]
-            slips.append(Slip(text, "value", old, put))
+            slips[i] = Slip(text, "value", spot.group(), put)
         return slips
-    return None
+    return {}
+
+
+def _cased(text: str, like: str) -> str:
+    """`text` with its first letter as large as that of `like`."""
+    first = text[:1].upper() if like[:1].isupper() else text[:1].lower()
+    return first + text[1:]
 
 
 def tidy_answer(answer: str) -> str:

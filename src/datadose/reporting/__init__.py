@@ -24,7 +24,7 @@ from datadose.reporting._model import (
 from datadose.reporting._page import write_report
 from datadose.reporting._sentence import headline
 from datadose.reporting._tables import Column, Table
-from datadose.reporting._terminal import print_thresholds, thresholds_text
+from datadose.reporting._terminal import print_thresholds, table_text, thresholds_text
 
 if TYPE_CHECKING:
     from datadose.reporting._plots import plot_curves
@@ -51,6 +51,7 @@ __all__ = [
     "headline",
     "plot_curves",
     "print_thresholds",
+    "table_text",
     "thresholds_text",
     "write_audit_page",
     "write_report",

@@ -1,5 +1,7 @@
 """Run studies: the run folder, resume, events."""
 
+from datadose.running._audit import Audit, AuditSettings, estimate_share, run_audit
+from datadose.running._audit_files import audit_text
 from datadose.running._design import Cell, Design, check_overlap, lay_out
 from datadose.running._folder import RunFolder
 from datadose.running._gather import Material, answer_lengths, choose_probes, gather, mixer
@@ -9,15 +11,19 @@ from datadose.running._run import plan_arms, probe_names, rebuild, run_arms, run
 from datadose.running._study import load_study
 
 __all__ = [
+    "Audit",
+    "AuditSettings",
     "Cell",
     "Design",
     "Estimate",
     "Material",
     "RunFolder",
     "answer_lengths",
+    "audit_text",
     "build_report",
     "check_overlap",
     "choose_probes",
+    "estimate_share",
     "gather",
     "lay_out",
     "load_study",
@@ -27,6 +33,7 @@ __all__ = [
     "probe_names",
     "rebuild",
     "run_arms",
+    "run_audit",
     "run_study",
     "write_results",
 ]

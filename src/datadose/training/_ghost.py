@@ -75,9 +75,7 @@ def tied_cross(ids: Any, grads: Any, hidden: Any, head_grads: Any) -> Any:
     return 2 * (picked * (hidden @ grads.mT)).sum((1, 2)).double()
 
 
-def ghost_norms(
-    base: BaseModel, encoded: Sequence[Encoded], parts: Sequence[str] = PARTS
-) -> Norms:
+def ghost_norms(base: BaseModel, encoded: Sequence[Encoded], parts: Sequence[str] = PARTS) -> Norms:
     """Squared gradient norms of each row's summed answer loss, with respect to all weights.
 
     `parts` among head, embedding, inner. With `head` alone nothing is computed backward. Weights
