@@ -172,7 +172,14 @@ def test_the_detector_and_the_epoch_are_chosen_on_planted_rows(measured) -> None
 
 
 def test_controls_are_measured_and_never_chosen(facts_rows, make_evidence) -> None:
-    evidence = make_evidence(facts_rows, head=[np.ones(40)], don=[np.ones(40)])
+    evidence = make_evidence(
+        facts_rows,
+        loss=[np.ones(80)],
+        margin=[np.ones(80)],
+        head=[np.ones(40)],
+        don=[np.ones(40)],
+        before=[np.random.default_rng(4).normal(size=(40, 8))],
+    )
     planted = Planted(facts_rows, (0, 1, 2, 3), (), {"value": 4})
     found = calibrate(evidence, planted)
     assert found.chosen not in ("length", "length-short")

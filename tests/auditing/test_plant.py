@@ -64,7 +64,7 @@ def test_prompts_alike_are_one_fact_where_rows_name_none() -> None:
 
 def test_rows_that_are_all_alike_are_told() -> None:
     rows = rows_of([(f"Is {i} odd?", "Yes.") for i in range(20)])
-    with pytest.raises(InputError, match="can't be made wrong"):
+    with pytest.raises(InputError, match="no row can be made wrong"):
         plant(rows)
 
 
@@ -81,7 +81,8 @@ CODE = "```python\ndef add(a, b):\n    # sums\n    return a + b\n```"
     ],
 )
 def test_the_corruptor_fits_the_row(prompt: str, answer: str, how: str) -> None:
-    others = [("Which gas burns?", "It is hydrogen."), ("What floats?", "It is cork.")] * 3
+    said = ["hydrogen", "cork", "glass", "wool", "paper", "sand"]
+    others = [(f"Question {i} of what?", f"It is {x}.") for i, x in enumerate(said)]
     prompts = [prompt, *(q for q, _ in others)]
     answers = [tidy_answer(answer), *(a for _, a in others)]
     if how == "answer":

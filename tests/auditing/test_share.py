@@ -26,7 +26,7 @@ _spec.loader.exec_module(simulation)
 @given(
     st.lists(st.floats(0, 1), min_size=5, max_size=60),
     st.integers(1, 5),
-    st.floats(0, 1),
+    st.floats(0, 0.9),
     st.integers(0, 99),
 )
 def test_chances_add_up_and_the_sample_has_its_size(values, size, tilt, seed) -> None:
@@ -55,7 +55,9 @@ def test_a_sample_spreads_along_the_suspicion() -> None:
     assert np.diff(places).max() <= 11
 
 
-def test_too_many_labels_are_told() -> None:
+def test_too_many_labels_and_a_tilt_that_leaves_rows_out_are_told() -> None:
+    with pytest.raises(UsageError, match="a tilt of 1 is not between"):
+        draw_sample(np.zeros(5), 3, tilt=1)
     with pytest.raises(UsageError, match="7 rows can't be drawn from 5"):
         draw_sample(np.zeros(5), 7)
 
@@ -77,7 +79,7 @@ def test_unequal_chances_widen_the_exact_limits_and_weight_the_estimate() -> Non
     place = [i for i in range(400) if i % (5 if f[i] > 0.5 else 20) == 0]
     wrong = [bool(f[i] > 0.5) for i in place]
     found = wrong_share(f, place, wrong, chance[place])
-    assert found.estimate == pytest.approx(0.5, abs=0.02)
+    assert found.estimate == pytest.approx(0.5, abs=0.03)
     none = wrong_share(f, place, [False] * len(place), chance[place])
     assert none.upper == pytest.approx(1 - 0.025 ** (1 / 20), rel=1e-6)
 

@@ -13,6 +13,8 @@ ROWS = (
     Encoded((7, 8, 9, 7, 12, 7, 0), 3),
     Encoded((40, 41, 8, 8, 8, 90, 91, 92, 93, 94, 95, 0), 9),
     Encoded((5, 6, 0), 1),
+    # the padding token, whose embedding is never trained, within a row
+    Encoded((21, 0, 22, 0, 21, 23, 24, 0), 5),
     Encoded((11, 12, 13, 14, 11, 12, 13, 14, 11, 0), 2),
 )
 

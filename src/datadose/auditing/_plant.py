@@ -21,7 +21,8 @@ class Planted:
     """A copy of N rows, in their order, in which some were made wrong.
 
     `random` rows each have a wrong answer of their own; in `consistent` ones all rows of a fact
-    that said the right value say the same wrong one. `how` counts the ways in which they were made. Places are row numbers.
+    that said the right value say the same wrong one. `how` counts the ways in which random ones
+    were made. Places are row numbers.
     """
 
     rows: tuple[Row, ...]

@@ -10,7 +10,7 @@ from datadose._core import UsageError, generator
 if TYPE_CHECKING:
     import numpy as np
 
-TILT = 0.5
+MOST_TILT = 0.9
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,12 @@ class Sample:
 
 
 def inclusion(suspicion: np.ndarray, size: int, *, tilt: float = 0.0) -> np.ndarray:
-    """Chances [N] that sum to `size`: equal at tilt 0, larger where the truth is open at tilt 1.
+    """Chances [N] that sum to `size`: equal at tilt 0, larger where the truth is open with a tilt.
 
     Openness is sqrt(f (1 - f)) of the suspicion f, 0 to 1, which is the best allocation
-    (Neyman 1934) where f is the chance that the row is wrong. A tilt under 1 keeps every chance
-    above (1 - tilt) of an equal one, up to what capping at 1 moves, so that a suspicion that is
-    wrong about its rows costs width and never coverage.
+    (Neyman 1934) where f is the chance that the row is wrong. A tilt of at most 0.9 keeps every
+    chance above a tenth of an equal one, up to what capping at 1 moves, so that a suspicion that
+    is wrong about its rows costs width and never coverage.
     """
     import numpy as np
 
@@ -46,6 +46,8 @@ def inclusion(suspicion: np.ndarray, size: int, *, tilt: float = 0.0) -> np.ndar
         raise UsageError(
             f"{size} rows can't be drawn from {total}", next_step=f"ask for 1 to {total} labels"
         )
+    if not 0 <= tilt <= MOST_TILT:
+        raise UsageError(f"a tilt of {tilt:g} is not between 0 and {MOST_TILT}")
     open_ = np.sqrt(f * (1 - f))
     wanted = (1 - tilt) / total + tilt * open_ / max(float(open_.sum()), 1e-12)
     if not open_.any():

@@ -119,7 +119,7 @@ def ghost_norms(base: BaseModel, encoded: Sequence[Encoded], parts: Sequence[str
         top = _linear(h, d, head) if HEAD in parts else zero
         low = crossed = inner = zero
         if EMBEDDING in parts:
-            e = seen.grads[id(table)].to(d.dtype)
+            e = _looked_up(table, ids, seen.grads[id(table)].to(d.dtype))
             low = embedding_norms(ids, e)
             if tied and HEAD in parts:
                 crossed = tied_cross(ids, e, h, d)
@@ -163,6 +163,16 @@ def _linear(inputs: Any, grads: Any, layer: Any) -> Any:
     return found
 
 
+def _looked_up(table: Any, ids: Any, grads: Any) -> Any:
+    """Gradients at an embedding's output that reach its weights: none at `padding_idx`.
+
+    Many models pad with the token that ends a turn, so that it occurs within rows as well.
+    """
+    if table.padding_idx is None:
+        return grads
+    return grads * (ids != table.padding_idx)[:, :, None]
+
+
 def _layer(layer: Any, given: Any, grads: Any) -> Any:
     """Squared gradient norm of one layer's own weights, [B]."""
     import torch
@@ -184,7 +194,8 @@ def _layer(layer: Any, given: Any, grads: Any) -> Any:
             found = found + grads.sum(1).square().sum(1).double()
         return found
     if isinstance(layer, torch.nn.Embedding):
-        return embedding_norms(given.expand(grads.shape[0], -1), grads)
+        spots = given.expand(grads.shape[0], -1)
+        return embedding_norms(spots, _looked_up(layer, spots, grads))
     raise StageError(
         f"no gradient identity is known for a layer of kind {name}",
         next_step="leave out `inner`: head and embedding norms need none",
