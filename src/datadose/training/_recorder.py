@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from datadose._core import GuardError, generator, read_json, write_json
-from datadose.models import BaseModel, Encoded, logits_at, pad, saved_adapter
+from datadose.models import BaseModel, Encoded, Trie, answer_log_probs, saved_adapter, together
 from datadose.schema import Recipe, Row
 from datadose.training._batches import plan_steps
 from datadose.training._ghost import EMBEDDING, HEAD, ghost_norms
@@ -91,15 +91,17 @@ class _Recorder:
         began = time.perf_counter()
         epoch, rows = next(self.micro)
         batch = [self.encoded[i] for i in rows]
-        counts = [e.trained for e in batch]
-        if out.dim() != 2 or out.shape[0] != sum(counts):
+        index, unique = answer_places(self.base, batch)
+        if out.dim() != 2 or out.shape[0] != unique:
             raise GuardError(
                 "rows recorded",
-                f"the head saw {tuple(out.shape)}, these rows have {sum(counts)} answer tokens",
+                f"the head saw {tuple(out.shape)}, these rows are scored at {unique} places",
                 next_step="report this as an error of datadose: nothing was kept",
             )
+        counts = [e.trained for e in batch]
+        at = torch.tensor(index, device=out.device)
         targets = torch.tensor([t for e in batch for t in e.ids[e.start :]], device=out.device)
-        seen = look(given[0], out, counts, targets, self.sketcher)
+        seen = look(given[0][at], out[at], counts, targets, self.sketcher)
         self.keep(epoch, rows, seen)
         self.summed += float(seen.loss.double().sum())
         self.counted += len(seen.loss)
@@ -174,6 +176,20 @@ class _Recorder:
             for places in by_length(encoded)
         ]
         np.save(self.folder / f"epoch-{epoch}" / "trusted.npy", np.concatenate(found))
+
+
+def answer_places(base: BaseModel, batch: Sequence[Encoded]) -> tuple[list[int], int]:
+    """Which of the head's inputs, in their order, predicts each answer token of a training batch.
+
+    By row and token; and how many inputs there are. Rows that begin alike share places where
+    `together` lays them out as one trie.
+    """
+    spots = []
+    for k, group in enumerate(together(base, batch)):
+        for path, e in zip(Trie([e.ids[:-1] for e in group]).paths, group, strict=True):
+            spots += [(k, node) for node in path[e.start - 1 :]]
+    order = {spot: i for i, spot in enumerate(sorted(set(spots)))}
+    return [order[spot] for spot in spots], len(order)
 
 
 def record_run(
@@ -267,14 +283,8 @@ def row_losses(base: BaseModel, encoded: Sequence[Encoded]) -> np.ndarray:
     found = np.zeros(len(encoded))
     for places in by_length(encoded):
         batch = [encoded[i] for i in places]
-        ids, mask = pad([e.ids for e in batch], base.pad_id, base.device)
-        where = torch.zeros_like(mask)
-        for b, e in enumerate(batch):
-            where[b, e.start - 1 : len(e.ids) - 1] = True
-        targets = torch.cat([ids[b, e.start : len(e.ids)] for b, e in enumerate(batch)])
         with torch.no_grad():
-            logits = logits_at(base, ids, mask, where)
-            losses = torch.nn.functional.cross_entropy(logits, targets, reduction="none").cpu()
+            losses = -answer_log_probs(base, [[e] for e in batch]).cpu()
         for i, part in zip(places, losses.split([e.trained for e in batch]), strict=True):
             found[i] = float(part.double().sum())
     return found
