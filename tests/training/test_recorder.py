@@ -71,6 +71,22 @@ def test_the_first_step_is_recorded_as_the_bare_base_sees_it(base, rows, made) -
         assert np.allclose(made.array("margin", 0)[tokens], margin, atol=1e-3)
 
 
+def test_rows_that_share_a_prompt_are_told_apart(base, tmp_path) -> None:
+    """Their first answer token is predicted at one place that is computed once."""
+    turns = [("What is it?", f"{word}.") for word in ("Iron", "Zinc", "It is tin", "Iron ore")]
+    same = make_rows(
+        [(Message(role="user", content=q), Message(role="assistant", content=a)) for q, a in turns]
+    )
+    encoded = encode_rows(base, same, RECIPE)
+    _, unique = recorder_module.answer_places(base, encoded)
+    assert unique < sum(e.trained for e in encoded)
+    recipe = RECIPE.model_copy(update={"steps": 2})
+    made = record_run(base, same, recipe, 1, tmp_path, embedding=False)
+    plain = row_losses(base, encoded)
+    seen = np.add.reduceat(made.array("loss", 0), made.offset[:-1])
+    assert seen == pytest.approx(plain, rel=1e-4)
+
+
 def test_every_row_is_seen_once_an_epoch_and_learnt(rows, made) -> None:
     assert made.epochs == 2
     means = [

@@ -217,8 +217,9 @@ def _labelled(
     Rows that were checked are known and are not put to anybody.
     """
     own, plan = folder / "labels.csv", folder / "sample.json"
+    everyone = [r.id for r in rows]
     if labels is not None:
-        return auditing.read_labels(labels, [r.id for r in rows])
+        return auditing.read_labels(labels, everyone)
     open_ = [i for i, r in enumerate(rows) if r.id not in checked]
     ids = [rows[i].id for i in open_]
     if label and not plan.is_file():
@@ -235,7 +236,7 @@ def _labelled(
             next_step=f"give --label {len(kept['ids'])}, or use another --out",
         )
     chances = dict(zip(kept["ids"], kept["probability"], strict=True))
-    done = auditing.read_labels(own, ids).labels if own.is_file() else {}
+    done = auditing.read_labels(own, everyone).labels if own.is_file() else {}
     session = auditing.resumed(kept["ids"], done)
     if label and ask is not None:
         by_id = {r.id: r for r in rows}
