@@ -194,7 +194,7 @@ def suspicion(column: np.ndarray, spots: Sequence[float]) -> np.ndarray:
     knots = np.concatenate([[0.0], np.asarray(spots), [1.0]])
     heights = np.arange(len(knots)) / (len(knots) - 1)
     keep = np.concatenate([[True], np.diff(knots) > 0])
-    return np.interp(ranks(column), knots[keep], heights[keep])
+    return np.asarray(np.interp(ranks(column), knots[keep], heights[keep]))
 
 
 def model_share(column: np.ndarray, planted: Planted) -> tuple[float, float] | None:

@@ -16,7 +16,7 @@ def head_gradient(evidence: Evidence, epoch: int) -> np.ndarray:
     """Norm of the output head's gradient, per answer token."""
     import numpy as np
 
-    return np.sqrt(evidence.row("head", epoch)) / evidence.tokens
+    return np.asarray(np.sqrt(evidence.row("head", epoch)) / evidence.tokens)
 
 
 def donod_terms(evidence: Evidence, epoch: int) -> tuple[np.ndarray, np.ndarray]:

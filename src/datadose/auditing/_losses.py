@@ -9,6 +9,7 @@ from datadose.auditing._evidence import Evidence, detector
 if TYPE_CHECKING:
     import numpy as np
 
+FOLDS = "give --folds 2 or more"
 ALONE = "the answers were not scored under a contentless prompt"
 
 
@@ -35,7 +36,8 @@ def aum(evidence: Evidence, epoch: int) -> np.ndarray:
     """
     import numpy as np
 
-    return -np.mean([evidence.mean("margin", e) for e in range(epoch + 1)], axis=0)
+    means = [evidence.mean("margin", e) for e in range(epoch + 1)]
+    return np.asarray(-np.mean(means, axis=0))
 
 
 @detector("aum-worst")
@@ -47,14 +49,16 @@ def aum_worst(evidence: Evidence, epoch: int) -> np.ndarray:
     parts = [
         np.minimum.reduceat(evidence.recording.array("margin", e), cuts) for e in range(epoch + 1)
     ]
-    return -np.mean(np.asarray(parts, dtype=float), axis=0)
+    return np.asarray(-np.mean(np.asarray(parts, dtype=float), axis=0))
 
 
 @detector("pmi")
 def pmi(evidence: Evidence, epoch: int) -> np.ndarray:
     """Minus log p(y|x) - log p(y), a token: what the prompt does not explain of the answer."""
+    import numpy as np
+
     alone = evidence.need("alone", ALONE)
-    return evidence.mean("loss", epoch) - alone / evidence.tokens
+    return np.asarray(evidence.mean("loss", epoch) - alone / evidence.tokens)
 
 
 @detector("ifd")
@@ -66,7 +70,7 @@ def ifd(evidence: Evidence, epoch: int) -> np.ndarray:
     import numpy as np
 
     alone = evidence.need("alone", ALONE) / evidence.tokens
-    return evidence.mean("loss", epoch) / np.maximum(alone, 1e-6)
+    return np.asarray(evidence.mean("loss", epoch) / np.maximum(alone, 1e-6))
 
 
 @detector("self-validation")
@@ -82,14 +86,18 @@ def held_out(evidence: Evidence) -> np.ndarray:
     The loss a token under models trained on the other folds: minus the log of the geometric mean
     of the probabilities that a label would have.
     """
-    return evidence.need("held_out", "give --folds 2 or more") / evidence.tokens
+    import numpy as np
+
+    return np.asarray(evidence.need("held_out", FOLDS) / evidence.tokens)
 
 
 @detector("held-out-excess")
 def held_out_excess(evidence: Evidence) -> np.ndarray:
     """Held-out loss less the loss without a prompt: held-out PMI, which length can't move."""
-    held = evidence.need("held_out", "give --folds 2 or more")
-    return (held - evidence.need("alone", ALONE)) / evidence.tokens
+    import numpy as np
+
+    held = evidence.need("held_out", FOLDS)
+    return np.asarray((held - evidence.need("alone", ALONE)) / evidence.tokens)
 
 
 @detector("length")
@@ -103,4 +111,6 @@ def length(evidence: Evidence) -> np.ndarray:
 @detector("length-short")
 def length_short(evidence: Evidence) -> np.ndarray:
     """Control: the same, short answers first."""
-    return -length(evidence)
+    import numpy as np
+
+    return np.asarray(-length(evidence))

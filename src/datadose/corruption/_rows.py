@@ -48,7 +48,7 @@ def find_values(prompts: Sequence[str], answers: Sequence[str]) -> Values:
     answers; at most four words, the rarest of equal runs. None for answers of over 60 words."""
     counts = Counter(w for a in answers for w in word_set(a))
     most = max(2.0, COMMON * len(answers))
-    found = []
+    found: list[str | None] = []
     for prompt, answer in zip(prompts, answers, strict=True):
         known = word_set(prompt)
         words = list(WORD.finditer(answer))

@@ -25,7 +25,7 @@ def order_of(suspicion: np.ndarray) -> list[int]:
     """Row places, the most suspicious first; ties in the order of the file."""
     import numpy as np
 
-    return np.argsort(-suspicion, kind="stable").tolist()
+    return [int(i) for i in np.argsort(-suspicion, kind="stable")]
 
 
 def write_audit(audit: Audit, source: Path, folder: Path) -> None:
