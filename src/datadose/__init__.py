@@ -9,12 +9,13 @@ if TYPE_CHECKING:
     from datadose.curves import thresholds
     from datadose.domains import load_pack
     from datadose.models import load_base
-    from datadose.running import load_study, plan_study, run_study
+    from datadose.running import AuditSettings, load_study, plan_study, run_audit, run_study
     from datadose.schema import Pool, Probe, Row, Study
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "AuditSettings": "datadose.running",
     "Pool": "datadose.schema",
     "Probe": "datadose.schema",
     "Row": "datadose.schema",
@@ -23,11 +24,13 @@ _HOMES = {
     "load_pack": "datadose.domains",
     "load_study": "datadose.running",
     "plan_study": "datadose.running",
+    "run_audit": "datadose.running",
     "run_study": "datadose.running",
     "thresholds": "datadose.curves",
 }
 
 __all__ = [
+    "AuditSettings",
     "Pool",
     "Probe",
     "Row",
@@ -36,6 +39,7 @@ __all__ = [
     "load_pack",
     "load_study",
     "plan_study",
+    "run_audit",
     "run_study",
     "thresholds",
 ]
