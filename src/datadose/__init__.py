@@ -9,12 +9,20 @@ if TYPE_CHECKING:
     from datadose.curves import next_doses, thresholds
     from datadose.domains import load_pack
     from datadose.models import load_base
-    from datadose.running import evaluate, load_study, plan_study, run_study
+    from datadose.running import (
+        AuditSettings,
+        evaluate,
+        load_study,
+        plan_study,
+        run_audit,
+        run_study,
+    )
     from datadose.schema import Pool, Probe, Row, Study
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "AuditSettings": "datadose.running",
     "Pool": "datadose.schema",
     "Probe": "datadose.schema",
     "Row": "datadose.schema",
@@ -25,11 +33,13 @@ _HOMES = {
     "load_study": "datadose.running",
     "next_doses": "datadose.curves",
     "plan_study": "datadose.running",
+    "run_audit": "datadose.running",
     "run_study": "datadose.running",
     "thresholds": "datadose.curves",
 }
 
 __all__ = [
+    "AuditSettings",
     "Pool",
     "Probe",
     "Row",
@@ -40,6 +50,7 @@ __all__ = [
     "load_study",
     "next_doses",
     "plan_study",
+    "run_audit",
     "run_study",
     "thresholds",
 ]

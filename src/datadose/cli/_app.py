@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from datadose.cli import (
+    _audit,
     _datasets,
     _eval,
     _fit,
@@ -29,6 +30,7 @@ app.command("run")(_run.run)
 app.command("report")(_report.report)
 app.command("eval")(_eval.evaluate)
 app.command("datasets")(_datasets.datasets)
+app.command("audit")(_audit.audit)
 app.command("fit")(_fit.fit)
 app.command("next")(_next.next_dose)
 app.command("mix")(_mix.mix)

@@ -1,6 +1,8 @@
 """Run studies: the run folder, resume, events."""
 
 from datadose.running._adaptive import added, recorded
+from datadose.running._audit import Audit, AuditSettings, estimate_share, run_audit
+from datadose.running._audit_files import audit_text
 from datadose.running._design import Cell, Design, check_overlap, lay_out
 from datadose.running._evaluate import evaluate
 from datadose.running._folder import RunFolder
@@ -13,6 +15,8 @@ from datadose.running._run import plan_arms, probe_names, rebuild, run_arms, run
 from datadose.running._study import load_study
 
 __all__ = [
+    "Audit",
+    "AuditSettings",
     "Cell",
     "Design",
     "Estimate",
@@ -21,9 +25,11 @@ __all__ = [
     "RunFolder",
     "added",
     "answer_lengths",
+    "audit_text",
     "build_report",
     "check_overlap",
     "choose_probes",
+    "estimate_share",
     "evaluate",
     "foresee",
     "gather",
@@ -38,6 +44,7 @@ __all__ = [
     "rebuild",
     "recorded",
     "run_arms",
+    "run_audit",
     "run_study",
     "write_results",
 ]
