@@ -196,8 +196,9 @@ def _page(args: argparse.Namespace, ours: dict[str, Any], peers: dict[int, Any])
         "# Multiple choice: datadose and lm-evaluation-harness",
         "",
         "Made by `python benchmarks/lm_eval_parity.py"
-        f" --limit {args.limit} --batches {','.join(map(str, args.batches))}`"
-        f" on {platform.machine()}, {args.threads} threads; fp32; torch {version('torch')},"
+        f" --limit {args.limit} --batches {','.join(map(str, args.batches))}"
+        f" --threads {args.threads} --tasks {','.join(args.tasks)}`"
+        f" on {platform.machine()}; fp32; torch {version('torch')},"
         f" transformers {version('transformers')}, lm-eval {peer}.",
         "",
         "| benchmark | items | requests that differ | choices that differ | their largest top-two"
