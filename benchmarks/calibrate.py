@@ -57,6 +57,8 @@ class Cell:
     doses: int
     seeds: int
     target: str = "these"
+    facts: int = FACTS
+    shift: float = SHIFT_SD
 
     @property
     def number(self) -> int:
@@ -116,12 +118,12 @@ def simulate(cell: Cell, rng: np.random.Generator, grid: np.ndarray = GRID) -> t
     """One study and its truth on `grid`."""
     f = SHAPES[cell.shape]
     doses = np.linspace(0.0, 1.0, cell.doses)
-    n = FACTS * WORDINGS
-    facts = np.repeat(np.arange(FACTS), WORDINGS)
-    ease = rng.normal(0, FACT_SD, FACTS)[facts] + rng.normal(0, QUESTION_SD, n)
-    slope = rng.normal(0, SLOPE_SD, FACTS)[facts]
+    n = cell.facts * WORDINGS
+    facts = np.repeat(np.arange(cell.facts), WORDINGS)
+    ease = rng.normal(0, FACT_SD, cell.facts)[facts] + rng.normal(0, QUESTION_SD, n)
+    slope = rng.normal(0, SLOPE_SD, cell.facts)[facts]
     seed = rng.normal(0, SEED_SD, (cell.seeds, 1, 1))
-    shift = np.exp(rng.normal(0, SHIFT_SD, (cell.seeds, 1)))
+    shift = np.exp(rng.normal(0, cell.shift, (cell.seeds, 1)))
     arm = rng.normal(0, ARM_SD, (cell.seeds, cell.doses, 1))
     moved = doses * shift
     centre = ndtri(f(moved)) * np.sqrt(1 + spread(doses))
@@ -141,14 +143,14 @@ def simulate(cell: Cell, rng: np.random.Generator, grid: np.ndarray = GRID) -> t
     )
     true = np.zeros_like(grid)
     for node, weight in zip(NODES, WEIGHTS, strict=True):
-        centre = ndtri(f(grid * np.exp(SHIFT_SD * node))) * np.sqrt(1 + spread(grid))
+        centre = ndtri(f(grid * np.exp(cell.shift * node))) * np.sqrt(1 + spread(grid))
         if cell.target == "these":
             own = (centre[:, None] + ease + grid[:, None] * slope) / np.sqrt(
                 1 + SEED_SD**2 + ARM_SD**2
             )
             true += weight * ndtr(own).mean(axis=1)
         else:
-            true += weight * f(grid * np.exp(SHIFT_SD * node))
+            true += weight * f(grid * np.exp(cell.shift * node))
     return block, Truth(true, float(base.mean()))
 
 
@@ -213,7 +215,7 @@ def judge(cell: Cell, first: int, count: int) -> tuple[Cell, Tally]:
 
 
 def live_control(cell: Cell, rng: np.random.Generator) -> Block:
-    other, _ = simulate(Cell("late cliff", cell.doses, cell.seeds), rng, np.zeros(1))
+    other, _ = simulate(replace(cell, shape="late cliff"), rng, np.zeros(1))
     return other
 
 
@@ -288,11 +290,28 @@ def all_cells() -> list[Cell]:
     return [Cell(s, d, k) for k in (3, 1) for d in (5, 9) for s in SHAPES]
 
 
+def harder_cells() -> list[Cell]:
+    """What the method was not tuned on: few facts, seeds that stand further or not at all apart."""
+    cells = [Cell(s, d, 3) for d in (5, 9) for s in ("linear", "late cliff", "sigmoid")]
+    return [
+        replace(c, **change)
+        for change in ({"facts": 15}, {"shift": 0.0}, {"shift": 0.10})
+        for c in cells
+    ]
+
+
+HEAD = (
+    "| seeds | doses | shape | closed | coverage | too high | too low | median width | estimated"
+    " | below | above or no effect | inconclusive | other |",
+    "|" + "---|" * 13,
+)
+
+
 def share(part: float, whole: float) -> str:
     return f"{part / whole:.3f}" if whole else "n/a"
 
 
-def report(tallies: dict[Cell, Tally], seconds: float, asked: int, like: dict[Cell, Tally]) -> str:
+def report(tallies: dict[Cell, Tally], seconds: float, asked: int, more: dict[Cell, Tally]) -> str:
     done = min(t.studies for t in tallies.values())
     short = "" if done >= asked else f" The run was ended early: {asked} a cell were asked for."
     covered = [
@@ -322,9 +341,7 @@ def report(tallies: dict[Cell, Tally], seconds: float, asked: int, like: dict[Ce
         " the truth."
         " Statuses at the usual one-sided 95% limits.",
         "",
-        "| seeds | doses | shape | closed | coverage | too high | too low | median width |"
-        " estimated | below | above or no effect | inconclusive | other |",
-        "|" + "---|" * 13,
+        *HEAD,
     ]
     for c, t in tallies.items():
         lines.append(coverage_line(c, t))
@@ -374,18 +391,19 @@ def report(tallies: dict[Cell, Tally], seconds: float, asked: int, like: dict[Ce
             f"| {c.seeds} | {c.doses} | {c.shape} | {t.reachable} |"
             f" {share(t.reachable_inconclusive, t.reachable)} |"
         )
+    like = {c: t for c, t in more.items() if c.target != "these"}
     if like:
-        lines += [
-            "",
-            "## Questions a sample too (`like these`), three seeds",
-            "",
-            "The truth is then the curve over all facts like these.",
-            "",
-            "| seeds | doses | shape | closed | coverage | too high | too low | median width |"
-            " estimated | below | above or no effect | inconclusive | other |",
-            "|" + "---|" * 13,
-        ]
+        lines += ["", "## Questions a sample too (`like these`), three seeds", ""]
+        lines += ["The truth is then the curve over all facts like these.", "", *HEAD]
         lines += [coverage_line(c, t) for c, t in like.items()]
+    for title, chosen in (
+        (f"{15 * WORDINGS} questions on 15 facts", [c for c in more if c.facts == 15]),
+        ("Seeds that don't stand apart along the dose", [c for c in more if c.shift == 0.0]),
+        ("Seeds that stand 0.10 apart along the log dose", [c for c in more if c.shift == 0.10]),
+    ):
+        if chosen:
+            lines += ["", f"## {title}", "", "What the method was not tuned on.", "", *HEAD]
+            lines += [coverage_line(c, more[c]) for c in chosen]
     return "\n".join(lines) + "\n"
 
 
@@ -428,7 +446,7 @@ def main() -> None:
     args = parser.parse_args()
     start = time.monotonic()
     cells = [c for c in all_cells() if args.seeds in (None, c.seeds)]
-    also = [replace(c, target="like these") for c in cells if c.seeds == 3]
+    also = [replace(c, target="like these") for c in cells if c.seeds == 3] + harder_cells()
     tallies = {c: Tally() for c in (*cells, *also)}
     with ProcessPoolExecutor(args.processes) as pool:
         for first in range(0, args.studies, args.round):
@@ -445,12 +463,17 @@ def main() -> None:
                 f"{first + n} of {args.studies} a cell, {time.monotonic() - start:.0f} s",
                 flush=True,
             )
-    done = {c: t for c, t in tallies.items() if c.target == "these"}
-    like = {c: t for c, t in tallies.items() if c.target != "these"}
-    text = report(done, time.monotonic() - start, args.studies, like)
+            write(args, tallies, time.monotonic() - start)
+    print(args.out.read_text("utf-8"))
+
+
+def write(args: argparse.Namespace, tallies: dict[Cell, Tally], seconds: float) -> None:
+    """The table of what is done so far, so that an interrupted run leaves one."""
+    main_cells = set(all_cells())
+    done = {c: t for c, t in tallies.items() if c in main_cells}
+    more = {c: t for c, t in tallies.items() if c not in main_cells}
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(text, encoding="utf-8")
-    print(text)
+    args.out.write_text(report(done, seconds, args.studies, more), encoding="utf-8")
 
 
 if __name__ == "__main__":
