@@ -18,6 +18,7 @@ from datadose.curves._models import (
     pose,
     rate_of,
     search,
+    target_of,
 )
 
 if TYPE_CHECKING:
@@ -49,44 +50,15 @@ def model_limits(
         raise UsageError(f"level {level} is not between 0.5 and 1")
     if centre is None or centre <= 0:
         return None, None
-    kind = model.get(fit.name)()
-    p = pose(kind, doses, good, asked, lower_level, upper_level, slope_at_least)
+    p = pose(model.get(fit.name)(), doses, good, asked, lower_level, upper_level, slope_at_least)
     reach = float(stats.chi2.ppf(2 * level - 1, 1)) / 2
-    bounds = p.bounds()
-    gone = len(bounds) - 1 if kind.slope is None and not kind.logarithm else None
-    at = (len(bounds) - 1 - (kind.slope is None)) if gone is None else gone
-    kept = [b for i, b in enumerate(bounds) if i != at]
-
-    def excess(log_dose: float) -> float:
-        x = float(np.exp(log_dose)) / fit.top
-
-        def loss(free: Array) -> float:
-            whole = np.insert(free, at, 0.0)
-            lower, upper, a, b = p.unpack(whole)
-            zero = (
-                lower
-                if kind.logarithm
-                else lower + (upper - lower) * float(kind.distribution(np.array(a)))
-            )
-            target = zero + response * (1 - zero if risk == "extra" else 1.0)
-            share = (target - lower) / (upper - lower) if upper > lower else 2.0
-            if not 0 < share < 1:
-                return 1e10
-            eta = kind.quantile(share)
-            if kind.logarithm:
-                a = eta - b * float(np.log(x))
-            else:
-                b = (eta - a) / x
-                if not p.slopes[0] <= b <= p.slopes[1]:
-                    return 1e10
-            return -likelihood(rate_of(kind, p.x, lower, upper, a, b), good, asked)
-
-        packed = _packed(fit, p)
-        starts = [np.delete(packed, at), *(np.delete(s, at) for s in p.starts()[::2])]
-        least = search(p, loss, kept, starts)[1] if kept else loss(np.zeros(0))
-        return least + fit.log_likelihood - reach
 
     def limit(sign: int) -> float | None:
+        held = _Held(fit, p, response, risk)
+
+        def excess(log_dose: float) -> float:
+            return held.drop(float(np.exp(log_dose))) - reach
+
         inner = float(np.log(centre))
         for step in np.geomspace(0.05, np.log(1000.0), 14):
             outer = float(np.log(centre)) + sign * float(step)
@@ -96,6 +68,73 @@ def model_limits(
         return None
 
     return limit(-1), limit(1)
+
+
+def model_drop(
+    fit: ModelFit,
+    dose: float,
+    doses: Array,
+    good: Array,
+    asked: Array,
+    *,
+    response: float = 0.1,
+    risk: Risk = "extra",
+    lower_level: float | None = None,
+    upper_level: float | None = None,
+    slope_at_least: float | None = None,
+) -> float:
+    """How far the log-likelihood falls when `model_benchmark` is held at `dose`.
+
+    At a one-sided 95% limit it is 1.353, half the 0.90 quantile of chi-square with one degree of
+    freedom. Pass the bounds that `fit` was made with.
+    """
+    kind = model.get(fit.name)()
+    p = pose(kind, doses, good, asked, lower_level, upper_level, slope_at_least)
+    return _Held(fit, p, response, risk).drop(dose)
+
+
+class _Held:
+    """The likelihood of a model whose benchmark dose is held, over its other numbers.
+
+    The last optimum is a start of the next search, since doses come in small steps.
+    """
+
+    def __init__(self, fit: ModelFit, p: Problem, response: float, risk: Risk) -> None:
+        self.fit, self.p, self.response, self.risk = fit, p, response, risk
+        bounds = p.bounds()
+        # what follows from the dose: a of the slope on the log axis, else the slope of a
+        free_slope = p.kind.slope is None
+        self.at = len(bounds) - 1 if not p.kind.logarithm else len(bounds) - 1 - free_slope
+        self.bounds = [b for i, b in enumerate(bounds) if i != self.at]
+        self.starts = [np.delete(s, self.at) for s in (_packed(fit, p), *p.starts()[::3])]
+
+    def drop(self, dose: float) -> float:
+        x = dose / self.fit.top
+        if not self.bounds:
+            return self.loss(np.zeros(0), x) + self.fit.log_likelihood
+        best, least = search(self.p, lambda free: self.loss(free, x), self.bounds, self.starts)
+        if best is not None and least < 1e9:
+            self.starts[0] = best
+        return least + self.fit.log_likelihood
+
+    def loss(self, free: Array, x: float) -> float:
+        p = self.p
+        lower, upper, a, b = p.unpack(np.insert(free, self.at, 0.0))
+        zero = lower
+        if not p.kind.logarithm:
+            zero = lower + (upper - lower) * float(p.kind.distribution(np.array(a)))
+        target = target_of(self.risk, self.response, zero, lower, upper)
+        share = (target - lower) / (upper - lower) if upper > lower else 2.0
+        if not 0 < share < 1:
+            return 1e10
+        eta = p.kind.quantile(share)
+        if p.kind.logarithm:
+            a = eta - b * float(np.log(x))
+        else:
+            b = (eta - a) / x
+            if not p.slopes[0] <= b <= p.slopes[1]:
+                return 1e10
+        return -likelihood(rate_of(p.kind, p.x, lower, upper, a, b), p.good, p.asked)
 
 
 def _packed(fit: ModelFit, p: Problem) -> Array:
