@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+from collections.abc import Callable
 from typing import Any
 
 import pybmds
@@ -21,7 +25,7 @@ RISK = {"added": 0, "extra": 1}
 def answer(job: dict[str, Any]) -> list[dict[str, Any]]:
     settings = {"bmr": job["response"], "bmr_type": RISK[job["risk"]], "alpha": job["alpha"]}
     if job["kind"] == "nested":
-        return [nested(job, settings)]
+        return [alone(lambda: nested(job, settings))]
     data = pybmds.DichotomousDataset(
         doses=job["doses"], ns=job["asked"], incidences=job["affected"]
     )
@@ -35,9 +39,36 @@ def answer(job: dict[str, Any]) -> list[dict[str, Any]]:
     session.add_default_models(settings=settings)
     session.execute_and_recommend()
     chosen = session.recommended_model
-    if chosen is None:
-        return [{"failure": "pybmds recommends no model"}]
-    return [limits(chosen.name(), chosen.results)]
+    if chosen is not None:
+        return [{**limits(chosen.name(), chosen.results), "recommended": True}]
+    # none passes its test of fit: what is left to a user is the lowest AIC among those with limits
+    fits = [m for m in session.models if m.has_results and limits("", m.results)["bmdl"]]
+    if not fits:
+        return [{"failure": "no model has limits"}]
+    chosen = min(fits, key=lambda m: m.results.fit.aic)
+    return [{**limits(chosen.name(), chosen.results), "recommended": False}]
+
+
+def alone(ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """`ask` in a child: the nested fit of pybmds 25.2 corrupts memory and may abort."""
+    out, into = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(out)
+        try:
+            found = ask()
+        except Exception as error:
+            found = {"failure": f"{type(error).__name__}: {error}"[:120]}
+        os.write(into, json.dumps(found).encode())
+        os._exit(0)
+    os.close(into)
+    with os.fdopen(out, "rb") as pipe:
+        text = pipe.read()
+    _, status = os.waitpid(child, 0)
+    if os.WIFSIGNALED(status) or not text:
+        name = signal.Signals(os.WTERMSIG(status)).name if os.WIFSIGNALED(status) else "no answer"
+        return {"failure": f"its process ended by {name}"}
+    return json.loads(text)
 
 
 def single(data: Any, name: str, settings: dict[str, Any]) -> dict[str, Any]:

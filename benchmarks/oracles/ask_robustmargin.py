@@ -1,4 +1,4 @@
-"""robustmargin in a process of its own: a link, an axis, levels and a definition, profile limits."""
+"""robustmargin in a process of its own: link, axis, levels, definition, profile limits."""
 
 from __future__ import annotations
 

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
+# ways from the estimate on the log dose
+FIRST_STEP = 0.05
+FARTHEST = float(np.log(1000.0))
+
 
 def model_limits(
     fit: ModelFit,
@@ -55,17 +59,21 @@ def model_limits(
 
     def limit(sign: int) -> float | None:
         held = _Held(fit, p, response, risk)
+        start = float(np.log(centre))
 
-        def excess(log_dose: float) -> float:
-            return held.drop(float(np.exp(log_dose))) - reach
+        def excess(way: float) -> float:
+            # the root of the drop is nearly straight in the log dose, which saves evaluations
+            drop = held.drop(float(np.exp(start + sign * way)))
+            return float(np.sqrt(max(drop, 0.0)) - np.sqrt(reach))
 
-        inner = float(np.log(centre))
-        for step in np.geomspace(0.05, np.log(1000.0), 14):
-            outer = float(np.log(centre)) + sign * float(step)
-            if excess(outer) > 0:
-                return float(np.exp(optimize.brentq(excess, inner, outer, xtol=1e-4)))
-            inner = outer
-        return None
+        inner, outer = 0.0, FIRST_STEP
+        while (found := excess(outer)) <= 0:
+            if outer >= FARTHEST:
+                return None
+            ahead = np.sqrt(reach) / max(found + np.sqrt(reach), 0.1)
+            inner, outer = outer, min(outer * float(np.clip(1.1 * ahead, 1.3, 4.0)), FARTHEST)
+        way = optimize.brentq(excess, inner, outer, xtol=1e-4, rtol=1e-4)
+        return float(np.exp(start + sign * way))
 
     return limit(-1), limit(1)
 
@@ -106,13 +114,15 @@ class _Held:
         free_slope = p.kind.slope is None
         self.at = len(bounds) - 1 if not p.kind.logarithm else len(bounds) - 1 - free_slope
         self.bounds = [b for i, b in enumerate(bounds) if i != self.at]
-        self.starts = [np.delete(s, self.at) for s in (_packed(fit, p), *p.starts()[::3])]
+        self.starts = [np.delete(s, self.at) for s in (_packed(fit, p), *p.starts()[1::3])]
 
     def drop(self, dose: float) -> float:
         x = dose / self.fit.top
         if not self.bounds:
             return self.loss(np.zeros(0), x) + self.fit.log_likelihood
-        best, least = search(self.p, lambda free: self.loss(free, x), self.bounds, self.starts)
+        best, least = search(
+            self.p, lambda free: self.loss(free, x), self.bounds, self.starts, polish=1
+        )
         if best is not None and least < 1e9:
             self.starts[0] = best
         return least + self.fit.log_likelihood

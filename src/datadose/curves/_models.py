@@ -229,6 +229,7 @@ def search(
     loss: Callable[[Array], float],
     bounds: list[tuple[float, float]],
     starts: list[Array],
+    polish: int = 2,
 ) -> tuple[Array | None, float]:
     """The free numbers of least `loss` and that loss; (None, infinite) where no start converged."""
     ends: list[tuple[float, Array]] = []
@@ -241,9 +242,9 @@ def search(
             ends.append((float(found.fun), np.asarray(found.x)))
     best: Array | None = None
     least = np.inf
-    # two, because numerical slopes end a search early at a bound, and the best start is then not
-    # always the one that ends lowest
-    for _, end in sorted(ends, key=lambda e: e[0])[:2]:
+    # more than one, because numerical slopes can end a search early at a bound, and the best end is
+    # then not always the one that would get lowest
+    for _, end in sorted(ends, key=lambda e: e[0])[:polish]:
         polished = optimize.minimize(
             loss,
             end,
