@@ -35,14 +35,14 @@ Compared are single-model fits to independent counts (`fit_model`, `model_benchm
 
 | oracle | models | definition | bounds and priors | limits |
 |---|---|---|---|---|
-| pybmds | logistic, probit, log-logistic, Weibull, quantal-linear | BMD, extra or added risk 10% | \
+| pybmds | logistic, probit, log-logistic, Weibull, quantal-linear | extra or added risk 10% | \
 maximum likelihood, EPA's bounds (slope on the log axis at least 1) | profile, one-sided 95% |
 | robustmargin | logistic | half-way between fixed levels 0 and 1 | maximum likelihood | profile, \
 one-sided 95% (its two-sided 90%) |
-| robustmargin | log-logistic, Weibull (its cloglog on a log axis) | `baseline_fraction` 0.9, which \
-is extra risk 10% | maximum likelihood, no least slope | the same |
-| psignifit | logistic, probit | its threshold | flat priors, levels fixed, no overdispersion: the \
-mode is the maximum likelihood | posterior: another definition, not compared |
+| robustmargin | log-logistic, Weibull (its cloglog on a log axis) | its baseline fraction 0.9 is \
+extra risk 10% | maximum likelihood, no least slope | the same |
+| psignifit | logistic, probit | its threshold | flat priors, levels fixed, no overdispersion: \
+the mode is the maximum likelihood | posterior: another definition, not compared |
 
 A pair agrees when it is within {TOLERANCE:.0%}. Where a pair differs the likelihood is the judge:
 the higher maximum is the estimate, and a one-sided 95% limit is where the profile has fallen by
