@@ -5,12 +5,16 @@ from datadose.models._embedded import EMBEDDED, add_wheel, cache_folder, ensure_
 from datadose.models._forward import autocast, check_head, half_weights, logits_at, pad
 from datadose.models._load import BaseModel, load_base
 from datadose.models._template import Encoded, chat, encode_answer, encode_prompt, render
+from datadose.models._tries import Item, Trie, answer_log_probs, join, together
 
 __all__ = [
     "EMBEDDED",
     "BaseModel",
     "Encoded",
+    "Item",
+    "Trie",
     "add_wheel",
+    "answer_log_probs",
     "autocast",
     "cache_folder",
     "chat",
@@ -20,9 +24,11 @@ __all__ = [
     "ensure_embedded",
     "fresh_adapter",
     "half_weights",
+    "join",
     "load_base",
     "logits_at",
     "pad",
     "render",
     "saved_adapter",
+    "together",
 ]
