@@ -67,26 +67,31 @@ def near(own: float | None, theirs: float | None) -> bool:
     return abs(own / theirs - 1) <= TOLERANCE
 
 
-def reason(q: Question, table: Any, own: Own, theirs: dict[str, Any]) -> str:
-    """Why the two differ, from the likelihood; empty where they agree or it is ours that is off.
+def reasons(q: Question, table: Any, own: Own, theirs: dict[str, Any]) -> dict[str, str]:
+    """Why `bmd` or `bmdl` differ, where the likelihood says that it is not ours that is off.
 
     The likelihood is the judge: the better maximum is the estimate, and the limit at which the
     profile has fallen by 1.353 is the limit.
     """
     if theirs.get("bmd") is None or own.bmd is None:
-        return ""
-    if near(own.bmd, theirs["bmd"]) and near(own.bmdl, theirs.get("bmdl")):
-        return ""
+        return {}
     ahead = own.fit.log_likelihood - their_likelihood(q, table, theirs)
-    if ahead > 0.01:
-        return f"its fit is {ahead:.2f} below the maximum in log-likelihood"
-    if not near(own.bmd, theirs["bmd"]) or theirs.get("bmdl") is None:
-        return ""
-    fallen = fallen_at(q, table, own, theirs["bmdl"])
-    ours = fallen_at(q, table, own, own.bmdl) if own.bmdl is not None else float("inf")
-    if abs(fallen - FALLEN) > 0.02 and abs(ours - FALLEN) < 0.01:
-        return f"at its lower limit the profile has fallen by {fallen:.2f}, not {FALLEN:.2f}"
-    return ""
+    short = f"its fit is {ahead:.3g} below the maximum" if ahead > 0.01 else ""
+    found = {}
+    if not near(own.bmd, theirs["bmd"]):
+        fallen = fallen_at(q, table, own, theirs["bmd"])
+        if short:
+            found["bmd"] = short
+        elif fallen < 0.01:
+            found["bmd"] = "not determined: the likelihood is the same at its BMD and at ours"
+    if theirs.get("bmdl") is not None and not near(own.bmdl, theirs["bmdl"]):
+        fallen = fallen_at(q, table, own, theirs["bmdl"])
+        ours = FALLEN if own.bmdl is None else fallen_at(q, table, own, own.bmdl)
+        if short:
+            found["bmdl"] = short
+        elif abs(fallen - FALLEN) > 0.02 and abs(ours - FALLEN) < 0.01:
+            found["bmdl"] = f"at its BMDL the profile has fallen by {fallen:.2f}"
+    return found
 
 
 def fallen_at(q: Question, table: Any, own: Own, dose: float) -> float:
@@ -111,5 +116,4 @@ def their_likelihood(q: Question, table: Any, theirs: dict[str, Any]) -> float:
     if q.oracle != "robustmargin":
         return float(found)
     y, n = (np.asarray(v, dtype=float) for v in (table.affected, table.asked))
-    used = np.ones(len(y), dtype=bool)
-    return float(found - (gammaln(n + 1) - gammaln(y + 1) - gammaln(n - y + 1))[used].sum())
+    return float(found - (gammaln(n + 1) - gammaln(y + 1) - gammaln(n - y + 1)).sum())

@@ -68,22 +68,21 @@ def summary(golden: dict[str, Any]) -> str:
     lines = [
         f"## {len(golden['tables'])} tables",
         "",
-        "| oracle | model | definition | asked | answered | unmatched | BMD within 5% | "
-        "largest difference | BMDL within 5% | largest difference | BMDU within 5% |",
-        "|---|---|---|---|---|---|---|---|---|---|---|",
+        "| oracle | model | definition | asked | answered | BMD within 5% | largest difference | "
+        "unmatched | BMDL within 5% | largest difference | unmatched | BMDU within 5% |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for (oracle, model, risk), rows in groups.items():
         told = [r for r in rows if r.get("bmd") is not None]
-        same = [r for r in told if not r.get("unmatched")]
         cells = [oracle, model, WHAT[risk], str(len(rows)), str(len(told))]
-        cells.append(str(len(told) - len(same)))
-        for key in ("bmd", "bmdl", "bmdu"):
-            judged = [(r, within(r["own"][key], r[key])) for r in same]
-            judged = [(r, ok) for r, ok in judged if ok is not None]
-            cells.append(f"{sum(bool(ok) for _, ok in judged)} of {len(judged)}")
+        for key in KEYS:
+            same = [r for r in told if r[key] is not None and key not in r.get("unmatched", {})]
+            good = [r for r in same if within(r["own"][key], r[key])]
+            cells.append(f"{len(good)} of {len(same)}")
             if key != "bmdu":
-                gaps = [abs(r["own"][key] / r[key] - 1) for r, _ in judged if r["own"][key]]
+                gaps = [abs(r["own"][key] / r[key] - 1) for r in same if r["own"][key]]
                 cells.append(f"{max(gaps):.2%}" if gaps else "n/a")
+                cells.append(str(sum(key in r.get("unmatched", {}) for r in told)))
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -108,9 +107,7 @@ def failures(golden: dict[str, Any]) -> str:
             "|---|---|---|---|---|---|---|",
         ]
     for r in rows:
-        why = r.get("unmatched") or (
-            "upper limit only" if within(r["own"]["bmdl"], r["bmdl"]) is not False else "OPEN"
-        )
+        why = explained(r)
         lines.append(
             f"| {r['table']} | {r['oracle']} | {r['model']} | {WHAT[r['risk']]} | {three(r)} | "
             f"{three(r['own'])} | {why} |"
@@ -118,6 +115,15 @@ def failures(golden: dict[str, Any]) -> str:
     for (oracle, why), where in unanswered.items():
         lines += ["", f"{oracle}, {why}: {', '.join(where)}."]
     return "\n".join(lines) if len(lines) > 1 else ""
+
+
+def explained(r: dict[str, Any]) -> str:
+    """What the likelihood says of every quantity that differs; `open` where it says nothing."""
+    parts = []
+    for key in KEYS:
+        if within(r["own"][key], r[key]) is False:
+            parts.append(f"{key.upper()}: {r.get('unmatched', {}).get(key, 'open')}")
+    return "; ".join(parts)
 
 
 def three(found: dict[str, Any]) -> str:

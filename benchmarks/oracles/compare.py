@@ -17,7 +17,7 @@ from typing import Any
 
 from _ask import ORACLES, ROOT, ask, python_of, versions
 from _coverage import coverage
-from _match import ALPHA, Question, own_answer, reason
+from _match import ALPHA, Question, own_answer, reasons
 from _page import page
 from tables import PUBLISHED, Table, simulated
 
@@ -134,7 +134,7 @@ def row_of(table: Table, q: Question, theirs: dict[str, Any]) -> dict[str, Any]:
     if q.oracle == "psignifit":
         # a posterior interval under flat priors is another definition than a profile limit
         row["bmdl"] = row["bmdu"] = None
-    why = reason(q, table, own, row)
+    why = reasons(q, table, own, row)
     return row | ({"unmatched": why} if why else {})
 
 

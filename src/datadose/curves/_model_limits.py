@@ -60,11 +60,15 @@ def model_limits(
     def limit(sign: int) -> float | None:
         held = _Held(fit, p, response, risk)
         start = float(np.log(centre))
+        # kept, since a search from another start could see a root where the last saw none
+        known = {0.0: -float(np.sqrt(reach))}
 
         def excess(way: float) -> float:
             # the root of the drop is nearly straight in the log dose, which saves evaluations
-            drop = held.drop(float(np.exp(start + sign * way)))
-            return float(np.sqrt(max(drop, 0.0)) - np.sqrt(reach))
+            if way not in known:
+                drop = held.drop(float(np.exp(start + sign * way)))
+                known[way] = float(np.sqrt(max(drop, 0.0)) - np.sqrt(reach))
+            return known[way]
 
         inner, outer = 0.0, FIRST_STEP
         while (found := excess(outer)) <= 0:
