@@ -15,6 +15,8 @@ from typing import IO, Any
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
+# calibrate.py, whose studies are used here, is one folder up
+sys.path.insert(0, str(HERE.parent))
 ORACLES = ("pybmds", "psignifit", "robustmargin")
 PATIENCE = 900.0
 Job = dict[str, Any]
