@@ -41,13 +41,19 @@ $(STAMP): pyproject.toml constraints.txt
 clean:
 	rm -rf $(VENV) runs .pytest_cache .mypy_cache .ruff_cache
 
-oracles: $(STAMP)  ## the peers, each in an environment of its own
-	test -x .oracles/lm-eval/bin/python || $(PYTHON) -m venv .oracles/lm-eval
-	.oracles/lm-eval/bin/python -m pip install --quiet torch==2.13.0
-	.oracles/lm-eval/bin/python -m pip install --quiet -r benchmarks/oracles/lm-eval.txt
+PEERS := pybmds psignifit robustmargin
 
-bench: oracles  ## the same four arms by datadose and by its peers, into docs/results
+oracles: $(STAMP) $(PEERS:%=.oracles/%/.installed)  ## thresholds beside the peers', into tests/golden and docs/results
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/oracles/compare.py $(ARGS)
+
+bench: $(STAMP) .oracles/lm-eval/.installed  ## the same four arms by datadose and by its peers, into docs/results
 	$(BIN)/python benchmarks/four_arms.py $(ARGS)
 
-parity: oracles  ## multiple choice by datadose and by lm-evaluation-harness, item by item
+parity: $(STAMP) .oracles/lm-eval/.installed  ## multiple choice by datadose and by lm-evaluation-harness, item by item
 	$(BIN)/python benchmarks/lm_eval_parity.py --out docs/results/lm-eval-parity.md $(ARGS)
+
+# every peer in an environment of its own, since their pins clash
+.oracles/%/.installed: benchmarks/oracles/%.txt
+	test -x .oracles/$*/bin/python || $(PYTHON) -m venv .oracles/$*
+	.oracles/$*/bin/python -m pip install --quiet -r $<
+	touch $@

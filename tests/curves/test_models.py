@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 from scipy.special import expit
 
 from datadose._core import UsageError
-from datadose.curves import fit_model, model_benchmark, model_limits
+from datadose.curves import fit_model, model_benchmark, model_drop, model_limits
 
 DOSES = np.array([0.0, 0.25, 0.5, 0.75, 1.0])
 ASKED = np.full(5, 1000.0)
@@ -80,3 +81,28 @@ def test_counts_at_the_ends_do_not_break_the_search() -> None:
     for good in (np.zeros(5), ASKED):
         fit = fit_model("log-logistic", DOSES, good, ASKED)
         assert fit.failure or np.isfinite(fit.log_likelihood)
+
+
+def test_half_way_between_the_levels_is_where_the_distribution_is_at_a_half() -> None:
+    # a logistic about 0.5, from 0.2 to 0.7
+    good = np.round((0.2 + 0.5 * expit(14 * (DOSES - 0.5))) * ASKED)
+    levels = {"lower_level": 0.2, "upper_level": 0.7}
+    fit = fit_model("logistic", DOSES, good, ASKED, **levels)
+    asked_for = {"response": 0.5, "risk": "range"}
+    centre = model_benchmark(fit, **asked_for)
+    assert centre == pytest.approx(0.5, abs=0.01)
+    low, high = model_limits(fit, DOSES, good, ASKED, **asked_for, **levels)
+    assert low < centre < high
+
+
+@pytest.mark.parametrize("name", ["probit", "quantal-linear", "log-logistic"])
+def test_the_profile_has_fallen_by_what_the_level_says_at_its_limits(name: str) -> None:
+    good = np.array([2.0, 4.0, 9.0, 14.0, 18.0])
+    asked = np.full(5, 20.0)
+    levels = {"upper_level": 1.0} | ({"lower_level": 0.0} if name == "probit" else {})
+    fit = fit_model(name, DOSES, good, asked, **levels)
+    centre = model_benchmark(fit)
+    assert model_drop(fit, centre, DOSES, good, asked, **levels) == pytest.approx(0, abs=1e-4)
+    for limit in model_limits(fit, DOSES, good, asked, **levels):
+        drop = model_drop(fit, limit, DOSES, good, asked, **levels)
+        assert drop == pytest.approx(stats.chi2.ppf(0.9, 1) / 2, abs=0.01)

@@ -7,7 +7,7 @@ from datadose.curves._claims import Claim, adjust, claims, holm
 from datadose.curves._difference import Difference, difference
 from datadose.curves._fits import crossing, isotonic, null_fact, null_plurality
 from datadose.curves._means import Means, arm_means
-from datadose.curves._model_limits import model_limits
+from datadose.curves._model_limits import model_drop, model_limits
 from datadose.curves._models import ModelFit, fit_model, model_benchmark
 from datadose.curves._next import STEPS, Aim, Step, next_arms
 from datadose.curves._power import CurvePower, Power, adaptive, fixed, power
@@ -58,6 +58,7 @@ __all__ = [
     "holm",
     "isotonic",
     "model_benchmark",
+    "model_drop",
     "model_limits",
     "next_arms",
     "next_doses",

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 TINY = 1e-10
-Risk = Literal["added", "extra"]
+Risk = Literal["added", "extra", "range"]
 
 
 @dataclass(frozen=True)
@@ -229,37 +229,46 @@ def search(
     loss: Callable[[Array], float],
     bounds: list[tuple[float, float]],
     starts: list[Array],
+    polish: int = 2,
 ) -> tuple[Array | None, float]:
-    best: Array | None = None
-    least = np.inf
+    """The free numbers of least `loss` and that loss; (None, infinite) where no start converged."""
+    ends: list[tuple[float, Array]] = []
     for start in starts:
         start = np.clip(start, [b[0] for b in bounds], [b[1] for b in bounds])
         found = optimize.minimize(
             loss, start, method="L-BFGS-B", bounds=bounds, options={"maxiter": 500, "ftol": 1e-13}
         )
-        polished = (
-            optimize.minimize(
-                loss,
-                found.x,
-                method="Nelder-Mead",
-                bounds=bounds,
-                options={"maxiter": 2000, "fatol": 1e-10, "xatol": 1e-8},
-            )
-            if found.fun < least + 1
-            else found
+        if np.isfinite(found.fun):
+            ends.append((float(found.fun), np.asarray(found.x)))
+    best: Array | None = None
+    least = np.inf
+    # more than one, because numerical slopes can end a search early at a bound, and the best end is
+    # then not always the one that would get lowest
+    for _, end in sorted(ends, key=lambda e: e[0])[:polish]:
+        polished = optimize.minimize(
+            loss,
+            end,
+            method="Nelder-Mead",
+            bounds=bounds,
+            options={"maxiter": 2000, "fatol": 1e-9, "xatol": 1e-7},
         )
-        if polished.fun < least and np.isfinite(polished.fun):
+        if polished.fun < least:
             best, least = np.asarray(polished.x), float(polished.fun)
     return best, float(least)
 
 
 def model_benchmark(fit: ModelFit, *, response: float = 0.1, risk: Risk = "extra") -> float | None:
-    """The dose at which the fitted risk over dose 0 reaches `response`, None if it never does."""
+    """The dose at which the fitted risk over dose 0 reaches `response`, None if it never does.
+
+    risk `added` and `extra` are BMDS's. `range` is `response` of the way from the lower to the
+    upper level, whatever the rate at dose 0: at 0.5 psignifit's threshold and the relative ED50 of
+    R's drc.
+    """
     if fit.failure:
         return None
     kind = model.get(fit.name)()
     zero = float(rate_of(kind, np.zeros(1), fit.lower, fit.upper, fit.a, fit.b)[0])
-    target = zero + response * (1 - zero if risk == "extra" else 1.0)
+    target = target_of(risk, response, zero, fit.lower, fit.upper)
     if fit.upper <= fit.lower or not 0 < (target - fit.lower) / (fit.upper - fit.lower) < 1:
         return None
     eta = kind.quantile((target - fit.lower) / (fit.upper - fit.lower))
@@ -267,3 +276,10 @@ def model_benchmark(fit: ModelFit, *, response: float = 0.1, risk: Risk = "extra
         return None
     x = (eta - fit.a) / fit.b
     return float(np.exp(min(x, 700.0)) if kind.logarithm else x) * fit.top
+
+
+def target_of(risk: Risk, response: float, zero: float, lower: float, upper: float) -> float:
+    """The rate at the benchmark dose, `zero` being the rate at dose 0."""
+    if risk == "range":
+        return lower + response * (upper - lower)
+    return zero + response * (1 - zero if risk == "extra" else 1.0)

@@ -1,0 +1,133 @@
+"""Single models against the oracles' answers in tests/golden/oracles.json (`make oracles`).
+
+No peer is needed here. Where an oracle's answer is marked `unmatched`, its reason is checked too:
+the likelihood, not the other program, decides who is right.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from datadose.curves import fit_model, model_benchmark, model_drop, model_limits
+
+GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "oracles.json").read_text("utf-8"))
+TABLES = {t["name"]: t for t in GOLDEN["tables"]}
+ANSWERS = [a for a in GOLDEN["answers"] if a.get("bmd") is not None]
+# half the 0.90 quantile of chi-square(1)
+FALLEN = 1.3528
+
+
+def _name(a: dict[str, Any]) -> str:
+    return f"{a['oracle']}-{a['model']}-{a['risk']}-{a['table']}"
+
+
+def _data(a: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    t = TABLES[a["table"]]
+    return tuple(np.array(t[k], dtype=float) for k in ("doses", "affected", "asked"))
+
+
+def _bounds(a: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "lower_level": a["lower"],
+        "upper_level": a["upper"],
+        "slope_at_least": a["slope_at_least"],
+    }
+
+
+@cache
+def _fit(i: int) -> Any:
+    a = ANSWERS[i]
+    return fit_model(a["model"], *_data(a), **_bounds(a))
+
+
+def _limits(i: int) -> tuple[float | None, float | None]:
+    a = ANSWERS[i]
+    return model_limits(_fit(i), *_data(a), response=a["response"], risk=a["risk"], **_bounds(a))
+
+
+def test_there_are_twenty_tables_and_every_oracle_answered() -> None:
+    assert len(TABLES) >= 20
+    assert {a["oracle"] for a in ANSWERS} == {"pybmds", "psignifit", "robustmargin"}
+    assert (
+        sum(
+            t["source"].startswith(("pybmds", "psignifit", "robustmargin")) for t in TABLES.values()
+        )
+        >= 15
+    )
+
+
+@pytest.mark.parametrize("oracle", ["pybmds", "psignifit", "robustmargin"])
+def test_benchmark_doses_are_within_5_percent(oracle: str) -> None:
+    off = []
+    compared = 0
+    for i, a in enumerate(ANSWERS):
+        if a["oracle"] != oracle or "bmd" in a.get("unmatched", {}):
+            continue
+        own = model_benchmark(_fit(i), response=a["response"], risk=a["risk"])
+        compared += 1
+        if own is None or abs(own / a["bmd"] - 1) > 0.05:
+            off.append((_name(a), own, a["bmd"]))
+    assert not off
+    assert compared >= 20
+
+
+def _check_limits(chosen: list[int]) -> None:
+    off = []
+    for i in chosen:
+        a = ANSWERS[i]
+        low, _ = _limits(i)
+        if low is None or abs(low / a["bmdl"] - 1) > 0.05:
+            off.append((_name(a), low, a["bmdl"]))
+    assert not off
+    assert chosen
+
+
+# The flat table: up to its steepest slope a Weibull curve that rises beyond the last dose fits as
+# well as any, so the limit is where each program's slope ends, and ours is missed by its search.
+OPEN = {"pybmds-weibull-extra-simulated flat", "pybmds-weibull-added-simulated flat"}
+LIMITED = [
+    i
+    for i, a in enumerate(ANSWERS)
+    if a["bmdl"] is not None and "bmdl" not in a.get("unmatched", {}) and _name(a) not in OPEN
+]
+
+
+def test_a_share_of_the_lower_limits_is_within_5_percent() -> None:
+    _check_limits(LIMITED[::6])
+
+
+@pytest.mark.slow
+def test_lower_limits_are_within_5_percent() -> None:
+    _check_limits(LIMITED)
+
+
+@pytest.mark.slow
+@pytest.mark.xfail(strict=True, reason="limits beyond the highest dose of a flat table: open")
+def test_lower_limits_of_the_flat_table_are_within_5_percent() -> None:
+    _check_limits([i for i, a in enumerate(ANSWERS) if _name(a) in OPEN])
+
+
+UNMATCHED = [
+    (i, key, why) for i, a in enumerate(ANSWERS) for key, why in a.get("unmatched", {}).items()
+]
+
+
+@pytest.mark.parametrize(("i", "key", "why"), UNMATCHED)
+def test_what_is_unmatched_is_so_by_the_likelihood(i: int, key: str, why: str) -> None:
+    a = ANSWERS[i]
+    held = {"response": a["response"], "risk": a["risk"], **_bounds(a)}
+    if "below the maximum" in why:
+        assert _fit(i).log_likelihood == pytest.approx(a["own"]["log_likelihood"], abs=1e-3)
+    elif key == "bmd":
+        assert model_drop(_fit(i), a["bmd"], *_data(a), **held) < 0.01
+    else:
+        low, _ = _limits(i)
+        if low is not None:
+            assert model_drop(_fit(i), low, *_data(a), **held) == pytest.approx(FALLEN, abs=0.01)
+        assert abs(model_drop(_fit(i), a["bmdl"], *_data(a), **held) - FALLEN) > 0.02
