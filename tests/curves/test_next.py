@@ -8,7 +8,18 @@ import pytest
 from scipy.special import expit
 
 from datadose._core import InputError, UsageError
-from datadose.curves import Aim, Lab, Spec, Step, World, arm_means, next_arms, next_doses, profile
+from datadose.curves import (
+    Aim,
+    Curve,
+    Lab,
+    Spec,
+    Step,
+    World,
+    arm_means,
+    next_arms,
+    next_doses,
+    profile,
+)
 from datadose.curves._expect import Expectation, members, noise
 from datadose.curves._next import _sight
 
@@ -164,3 +175,13 @@ def test_degenerate_tables_give_a_step_or_a_stop(level: float) -> None:
     ]
     step = next_doses(pl.DataFrame(lines))
     assert step.arms or step.stop
+
+
+def test_a_prior_moves_the_choice_and_never_the_limits() -> None:
+    block = lab().block(START)
+    plain = next_arms(block, DOWN, Aim())
+    dose = tuple(np.linspace(0, 1, 41).tolist())
+    late = tuple(np.where(np.array(dose) < 0.92, 0.8, 0.2).tolist())
+    moved = next_arms(block, DOWN, Aim(), prior=Curve("line", dose, late))
+    assert (moved.lower, moved.upper) == (plain.lower, plain.upper)
+    assert max(d for d, _ in moved.arms) > max(d for d, _ in plain.arms)
