@@ -1,7 +1,8 @@
 """Run studies: the run folder, resume, events."""
 
-from datadose.running._audit import Audit, AuditSettings, estimate_share, run_audit
+from datadose.running._audit import Audit, AuditSettings, run_audit
 from datadose.running._audit_files import audit_text
+from datadose.running._audit_share import estimate_share
 from datadose.running._design import Cell, Design, check_overlap, lay_out
 from datadose.running._folder import RunFolder
 from datadose.running._gather import Material, answer_lengths, choose_probes, gather, mixer
