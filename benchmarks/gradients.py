@@ -26,8 +26,8 @@ CHUNK = 1024
 HEAD = """\
 # Gradient scores of rows
 
-Written by `python benchmarks/gradients.py`. Wanted: head scores 10 times faster than one backward pass a
-row, whole gradients 3 times.
+Written by `python benchmarks/gradients.py`. Wanted: head scores 10 times faster than one backward
+pass a row, whole gradients 3 times.
 
 """
 
