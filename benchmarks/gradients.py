@@ -23,6 +23,13 @@ from datadose.training import ghost_norms
 from datadose.training._trace import by_length
 
 CHUNK = 1024
+HEAD = """\
+# Gradient scores of rows
+
+Written by `python benchmarks/gradients.py`. Wanted: head scores 10 times faster than one backward
+pass a row, whole gradients 3 times.
+
+"""
 
 
 def encoded_rows(base: BaseModel) -> Iterator[Encoded]:
@@ -113,7 +120,7 @@ def main() -> None:
         lines.append(f"| {size:,} | {time.process_time() - began:.0f} | {peak:.0f} |")
         print(lines[-1], flush=True)
     if o.out:
-        o.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        o.out.write_text(HEAD + "\n".join(lines) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

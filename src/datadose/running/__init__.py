@@ -1,8 +1,9 @@
 """Run studies: the run folder, resume, events."""
 
 from datadose.running._adaptive import added, recorded
-from datadose.running._audit import Audit, AuditSettings, estimate_share, run_audit
+from datadose.running._audit import Audit, AuditSettings, run_audit
 from datadose.running._audit_files import audit_text
+from datadose.running._audit_share import estimate_share
 from datadose.running._design import Cell, Design, check_overlap, lay_out
 from datadose.running._evaluate import evaluate
 from datadose.running._folder import RunFolder
