@@ -10,6 +10,7 @@ from datadose.curves._model_limits import model_limits
 from datadose.curves._models import ModelFit, fit_model, model_benchmark
 from datadose.curves._profile import Limits, Profile, band, profile, ratio_limits, turn_limits
 from datadose.curves._public import adjusted, analyse_table, read_table, thresholds
+from datadose.curves._read import repeated_lines
 from datadose.curves._types import Analysis, Contrast, Curve, Point, Spec, Status, Threshold
 from datadose.curves._words import as_record, sentence
 
@@ -49,6 +50,7 @@ __all__ = [
     "profile",
     "ratio_limits",
     "read_table",
+    "repeated_lines",
     "sentence",
     "thresholds",
     "to_block",
