@@ -168,12 +168,13 @@ def _lost_gains(found: Sequence[Analysis]) -> str:
                 estimate = None if unsure else c.estimate
                 values = (_number(v) for v in (estimate, c.lower, c.upper))
                 rows.append((analysis.spec.response, f"{c.dose:g}", *values, why))
-    return _aligned(rows) if len(rows) > 1 else ""
+    said = "share of clean training's gain over the base model that is lost, Fieller's limits:"
+    return f"{said}\n{_aligned(rows)}" if len(rows) > 1 else ""
 
 
 def _checks(found: Sequence[Analysis]) -> str:
     """Limits of the leading benchmark dose by the other methods, or why they have none."""
-    rows = [("response", "check of the benchmark", "lower", "upper", "why")]
+    rows = [("response", "benchmark dose by", "lower", "upper", "why")]
     for analysis in found:
         name = f"benchmark {analysis.spec.benchmark:g}"
         for key, label in (
@@ -184,14 +185,14 @@ def _checks(found: Sequence[Analysis]) -> str:
             if not made:
                 continue
             limits = made.get(name, {})
-            why = made.get("failure") or made.get("note", "")
+            why = made.get("failure") or limits.get("failure") or made["note"]
             ends = (_number(limits.get(end)) for end in ("lower", "upper"))
             rows.append((analysis.spec.response, label, *ends, why))
         fit = analysis.diagnostics.get("lack_of_fit", {})
         if fit.get("p") is not None:
             why = "no shape fits: don't believe the thresholds" if fit["p"] < 0.01 else ""
             rows.append((analysis.spec.response, f"lack of fit, p {fit['p']:.3f}", "", "", why))
-    return _aligned(rows) if len(rows) > 1 else ""
+    return f"checks, in no status:\n{_aligned(rows)}" if len(rows) > 1 else ""
 
 
 def _aligned(rows: Sequence[tuple[str, ...]]) -> str:

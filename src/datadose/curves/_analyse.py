@@ -240,7 +240,11 @@ class _Work:
         found = bootstrap_limits(self.rising, draws[:, :last], ratios, {}, level)
         turns = {"recovery": 0.2, "ed50": 0.5}
         found |= bootstrap_limits(self.whole, draws, {}, turns, level)
-        limits = {name: {"lower": a, "upper": b} for name, (a, b) in found.items()}
+        limits = {
+            name: {"lower": a, "upper": b}
+            | ({"failure": "resamples do not reach it"} if a is None else {})
+            for name, (a, b) in found.items()
+        }
         return {"note": resampling_note(self.block), **limits}
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 COLUMNS = ("dose", "seed", "question", "good", "asked")
 SCORES = ("dose", "seed", "question", "value")
+SEED_PARTS = ("data_seed", "train_seed")
 LINE, ROW = "__line", "__row"
 """Where a row stands in the file or the frame that it came from; no analysis reads it."""
 
@@ -99,11 +100,10 @@ def _checked(frame: pl.DataFrame, spec: Spec) -> pl.DataFrame:
     """Columns dose, seed, question, cluster, good, asked, base in their types, values in range."""
     import polars as pl
 
+    refuse_missing(frame, spec.scale)
     if "seed" not in frame.columns:
-        parts = [c for c in ("data_seed", "train_seed") if c in frame.columns]
-        if parts:
-            frame = frame.with_columns(pl.concat_str(parts, separator="/").alias("seed"))
-    _refuse_missing(frame, spec)
+        parts = [c for c in SEED_PARTS if c in frame.columns]
+        frame = frame.with_columns(pl.concat_str(parts, separator="/").alias("seed"))
     for column in ("dose", "value") if spec.scale == "continuous" else ("dose", "good", "asked"):
         if not (frame[column].dtype.is_numeric() or frame[column].dtype == pl.Null):
             _refuse_text(frame, column)
@@ -127,17 +127,20 @@ def _checked(frame: pl.DataFrame, spec: Spec) -> pl.DataFrame:
     return made.with_columns(pl.col("seed").fill_null(""))
 
 
-def _refuse_missing(frame: pl.DataFrame, spec: Spec) -> None:
-    wanted = COLUMNS if spec.scale == "rate" else SCORES
+def refuse_missing(frame: pl.DataFrame, scale: str) -> None:
+    """Raise InputError that names the columns which a table on this scale lacks."""
+    wanted = COLUMNS if scale == "rate" else SCORES
     missing = [c for c in wanted if c not in frame.columns]
+    if "seed" in missing and any(c in frame.columns for c in SEED_PARTS):
+        missing.remove("seed")
     if not missing:
         return
-    other = SCORES if spec.scale == "rate" else COLUMNS
+    other = SCORES if scale == "rate" else COLUMNS
     step = f"name the columns {', '.join(wanted)}"
     if all(c in frame.columns for c in other):
         step = (
             "give --scale continuous and its --unit to read the column value"
-            if spec.scale == "rate"
+            if scale == "rate"
             else "leave the scale at rate to read the columns good and asked"
         )
     some = len(missing) > 1

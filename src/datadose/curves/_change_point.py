@@ -129,7 +129,8 @@ def change_point(
         why = "nothing can be held out: one seed and one cluster, or parts that lack a dose"
         return None, why, scores
     if not gain > GAIN:
-        return None, f"held-out data gain {gain:.1f} log-likelihood over a straight line", scores
+        why = f"held-out data gain {gain:.1f} log-likelihood over a straight line, not {GAIN:g}"
+        return None, why, scores
     places, designs = _designs(x)
     _, chi = _fit(designs, means.worse, np.asarray(np.linalg.inv(means.cov), dtype=float))
     reach = inflation(len(x)) * t_quantile(spec.level, means.freedom) ** 2

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from datadose._core import InputError, UsageError
 from datadose.curves._analyse import analyse
-from datadose.curves._blocks import LINE, ROW
+from datadose.curves._blocks import LINE, ROW, refuse_missing
 from datadose.curves._claims import adjust
 from datadose.curves._options import RISING, Options
 from datadose.curves._read import read_table
@@ -51,6 +51,7 @@ def analyse_table(
     import polars as pl
 
     options = Options(axis, tuple(up), target, scale, unit, direction, risk, benchmark)
+    refuse_missing(frame, scale)
     if "response" not in frame.columns:
         frame = frame.with_columns(pl.lit(primary or "domain").alias("response"))
     if frame.is_empty():

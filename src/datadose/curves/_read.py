@@ -140,7 +140,7 @@ def repeated_lines(frame: pl.DataFrame) -> str:
         return ""
     same = pl.struct(pl.exclude(LINE)).is_first_distinct()
     copies = len(frame) - len(frame.filter(same))
-    first = f" (the first is line {again[LINE][0]})" if LINE in frame.columns else ""
+    first = f" (first in line {again[LINE][0]})" if LINE in frame.columns else ""
     added = "values are averaged" if "value" in frame.columns else "counts are added up"
-    note = f"{len(again)} lines repeat a dose, seed and question{first}: their {added}"
-    return note + (f"; {copies} of them are copies of a whole line" if copies else "")
+    note = f"lines that repeat a dose, seed and question: {len(again)}{first}; their {added}"
+    return note + (f"; copies of a whole line: {copies}" if copies else "")

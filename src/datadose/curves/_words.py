@@ -22,8 +22,14 @@ def _share(value: float) -> str:
     return f"{value:.0%}" if value <= 1 else f"{value:g} rows"
 
 
+def _wrong(value: float, spec: Spec | None) -> str:
+    if spec is None or spec.axis == "share":
+        return f"{_share(value)} wrong"
+    return f"{_rows(value)} wrong rows"
+
+
 def _rows(value: float) -> str:
-    return f"{value:.4g} rows"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def sentence(threshold: Threshold, words: Mapping[str, str], spec: Spec | None = None) -> str:
@@ -41,16 +47,16 @@ def sentence(threshold: Threshold, words: Mapping[str, str], spec: Spec | None =
     start = meaning[0].upper() + meaning[1:]
     if t.status == "estimated" and t.estimate is not None:
         body = (
-            f"{start} is {dose(t.estimate)} wrong"
+            f"{start} is {_wrong(t.estimate, spec)}"
             f" ({dose(t.lower or 0.0)} to {dose(t.upper or 0.0)}, {side})"
         )
     elif t.status == "below tested doses":
         body = (
-            f"{start} lies below the lowest dose tested, at most at {dose(t.upper or 0.0)} wrong"
+            f"{start} lies below the lowest dose tested, at most at {_wrong(t.upper or 0.0, spec)}"
             f" ({t.level:.0%} one-sided limit)"
         )
     elif t.status == "above tested doses":
-        body = f"{start} lies above {dose(t.lower or 0.0)} wrong, the highest dose tested"
+        body = f"{start} lies above {_wrong(t.lower or 0.0, spec)}, the highest dose tested"
     elif t.status == "no effect":
         margin = "5 points" if spec is None or spec.scale == "rate" else f"{0.05 * spec.unit:g}"
         body = f"No dose tested changes {t.response}, within {margin}"
@@ -63,10 +69,10 @@ def sentence(threshold: Threshold, words: Mapping[str, str], spec: Spec | None =
     elif t.upper is not None:
         body = (
             f"{start} is not settled: between {dose(t.lower or 0.0)} and"
-            f" {dose(t.upper)} wrong ({side})"
+            f" {_wrong(t.upper, spec)} ({side})"
         )
     else:
-        body = f"{start} is not settled: above {dose(t.lower or 0.0)} wrong, no upper limit"
+        body = f"{start} is not settled: above {_wrong(t.lower or 0.0, spec)}, no upper limit"
     tail = f"; {t.why}" if t.why and t.status in ("not defined", "instrument dead") else ""
     note = f", {t.note}" if t.note else ""
     return f"{body}{tail}{note}{scope}."
