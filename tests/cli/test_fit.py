@@ -86,7 +86,7 @@ def test_the_count_axis_speaks_of_rows(folder: Path, capsys) -> None:
 
 
 def test_a_score_by_hand(folder: Path, capsys) -> None:
-    head, *rest = EIGHT.splitlines()
+    _, *rest = EIGHT.splitlines()
     lines = [line.rsplit(",", 1)[0] for line in rest]
     (folder / "t.csv").write_text("\n".join(["dose,seed,question,value", *lines]))
     assert run_app(["fit", "t.csv", "--scale", "continuous", "--unit", "100"]) == 0
