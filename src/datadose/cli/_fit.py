@@ -131,7 +131,9 @@ def _told(found: Sequence[Analysis], primary: str | None) -> list[tuple[Threshol
 
 def _as_text(found: Sequence[Analysis]) -> str:
     """The thresholds as aligned columns."""
-    rows = [("response", "threshold", "estimate", "lower", "upper", "status", "p", "why")]
+    rows: list[tuple[str, ...]] = [
+        ("response", "threshold", "estimate", "lower", "upper", "status", "p", "why")
+    ]
     for analysis in found:
         for t in analysis.thresholds:
             p = t.p if t.p_adjusted is None else t.p_adjusted
@@ -159,7 +161,7 @@ def _level(response: float | None, analysis: Analysis) -> str:
 
 def _lost_gains(found: Sequence[Analysis]) -> str:
     """The share of what clean training gained over the base model that each dose loses."""
-    rows = [("response", "dose", "lost gain", "lower", "upper", "why")]
+    rows: list[tuple[str, ...]] = [("response", "dose", "lost gain", "lower", "upper", "why")]
     for analysis in found:
         for c in analysis.contrasts:
             if c.kind == "lost gain":
@@ -174,7 +176,7 @@ def _lost_gains(found: Sequence[Analysis]) -> str:
 
 def _checks(found: Sequence[Analysis]) -> str:
     """Limits of the leading benchmark dose by the other methods, or why they have none."""
-    rows = [("response", "benchmark dose by", "lower", "upper", "why")]
+    rows: list[tuple[str, ...]] = [("response", "benchmark dose by", "lower", "upper", "why")]
     for analysis in found:
         name = f"benchmark {analysis.spec.benchmark:g}"
         for key, label in (

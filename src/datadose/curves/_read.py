@@ -59,10 +59,10 @@ def _cells(path: Path) -> tuple[list[str], list[tuple[int, list[str | None]]]]:
     )
     lines: list[tuple[int, list[str | None]]] = []
     try:
-        for cells in reader:
-            stripped = [cell.strip() or None for cell in cells]
-            if any(stripped):
-                lines.append((reader.line_num, stripped))
+        for row in reader:
+            cells = [cell.strip() or None for cell in row]
+            if any(cells):
+                lines.append((reader.line_num, cells))
     except csv.Error as error:
         where = f"{path}, line {reader.line_num}"
         raise InputError(f"can't be read as CSV: {error}", where=where) from error
@@ -73,7 +73,7 @@ def _cells(path: Path) -> tuple[list[str], list[tuple[int, list[str | None]]]]:
             next_step="start with the line dose,seed,question,good,asked",
         )
     head = [name or "" for name in lines[0][1]]
-    twice = [name for name, n in Counter(head).items() if n > 1]
+    twice = [name for name, n in Counter(head).items() if name and n > 1]
     if twice:
         raise InputError(f"two columns are named {twice[0]!r}", where=f"{path}, line {lines[0][0]}")
     for number, cells in lines[1:]:
