@@ -25,6 +25,8 @@ class Progress:
         elif kind == "arm":
             where = f"{event['series']} dose {event['dose']:g} seed {event['seed']}"
             self._line(f"[{event['number']}/{event['of']}] {where}")
+        elif kind == "next":
+            self._line(f"{event['series']}: {_next(event)}")
         elif kind == "arm done" and event["number"] < event["of"]:
             self._line(f"    done, about {_clock(event['seconds_left'])} left")
 
@@ -40,6 +42,14 @@ class Progress:
         start = "\r\x1b[K" if self.terminal else ""
         sys.stderr.write(f"{start}{text}\n")
         sys.stderr.flush()
+
+
+def _next(event: dict[str, Any]) -> str:
+    if event["stop"] is not None:
+        return f"no further dose: {event['why']}"
+    width = event["expected"]
+    ahead = "" if width is None else f"; {width:.3g} wide after it"
+    return f"next, {event['why']}{ahead}"
 
 
 def _clock(seconds: float) -> str:

@@ -1,6 +1,7 @@
 """Dose-response: fits, thresholds, statuses. Knows nothing of language models."""
 
 from datadose.curves._analyse import analyse, analyse_block
+from datadose.curves._assume import Assumed, assume
 from datadose.curves._blocks import Block, to_block
 from datadose.curves._claims import Claim, adjust, claims, holm
 from datadose.curves._difference import Difference, difference
@@ -8,27 +9,39 @@ from datadose.curves._fits import crossing, isotonic, null_fact, null_plurality
 from datadose.curves._means import Means, arm_means
 from datadose.curves._model_limits import model_limits
 from datadose.curves._models import ModelFit, fit_model, model_benchmark
+from datadose.curves._next import STEPS, Aim, Step, next_arms
+from datadose.curves._power import CurvePower, Power, adaptive, fixed, power
 from datadose.curves._profile import Limits, Profile, band, profile, ratio_limits, turn_limits
-from datadose.curves._public import adjusted, analyse_table, read_table, thresholds
+from datadose.curves._public import adjusted, analyse_table, next_doses, read_table, thresholds
 from datadose.curves._read import repeated_lines
+from datadose.curves._simulate import Lab, World
 from datadose.curves._types import Analysis, Contrast, Curve, Point, Spec, Status, Threshold
 from datadose.curves._words import as_record, sentence
 
 __all__ = [
+    "STEPS",
+    "Aim",
     "Analysis",
+    "Assumed",
     "Block",
     "Claim",
     "Contrast",
     "Curve",
+    "CurvePower",
     "Difference",
+    "Lab",
     "Limits",
     "Means",
     "ModelFit",
     "Point",
+    "Power",
     "Profile",
     "Spec",
     "Status",
+    "Step",
     "Threshold",
+    "World",
+    "adaptive",
     "adjust",
     "adjusted",
     "analyse",
@@ -36,17 +49,22 @@ __all__ = [
     "analyse_table",
     "arm_means",
     "as_record",
+    "assume",
     "band",
     "claims",
     "crossing",
     "difference",
     "fit_model",
+    "fixed",
     "holm",
     "isotonic",
     "model_benchmark",
     "model_limits",
+    "next_arms",
+    "next_doses",
     "null_fact",
     "null_plurality",
+    "power",
     "profile",
     "ratio_limits",
     "read_table",

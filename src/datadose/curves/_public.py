@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
 
 from datadose._core import InputError, UsageError
 from datadose.curves._analyse import analyse
-from datadose.curves._blocks import LINE, ROW, refuse_missing
+from datadose.curves._blocks import LINE, ROW, Block, refuse_missing, to_block
 from datadose.curves._claims import adjust
-from datadose.curves._options import RISING, Options
+from datadose.curves._next import Aim, Named, Step, next_arms
+from datadose.curves._options import Options
 from datadose.curves._read import read_table
 from datadose.curves._types import Analysis, Threshold
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["RISING", "adjusted", "analyse_table", "read_table", "thresholds"]
+__all__ = ["adjusted", "analyse_table", "next_doses", "read_table", "thresholds"]
 
 
 def analyse_table(
@@ -119,3 +122,58 @@ def thresholds(
         benchmark=benchmark,
     )
     return tuple(t for analysis in found for t in analysis.thresholds)
+
+
+def next_doses(
+    frame: pl.DataFrame,
+    *,
+    response: str | None = None,
+    threshold: str = "benchmark",
+    benchmark: float = 0.10,
+    width: float | None = None,
+    budget: int | None = None,
+    batch: int = 1,
+    axis: str = "share",
+    top: float | None = None,
+    up: bool = False,
+    target: str = "these",
+) -> Step:
+    """The arms worth running next after those of a table, or why to stop.
+
+    Columns as in `thresholds`; a table without lines starts a study. response: which one to look
+    at (default: the first). threshold: `benchmark` (at `benchmark`), `recovery`, `ed50` or
+    `parity`. width, budget, batch, top: as in `Aim` and `next_arms`. Raises InputError that names
+    a missing column or a value out of range, UsageError for a wrong option.
+    """
+    import polars as pl
+
+    options = Options(axis, (), target)
+    if threshold not in ("benchmark", "recovery", "ed50", "parity"):
+        raise UsageError(
+            f"no threshold is called {threshold!r}",
+            next_step="choose from: benchmark, ed50, parity, recovery",
+        )
+    if not 0 < benchmark < 1:
+        raise UsageError(f"a benchmark response of {benchmark:g} is not between 0 and 1")
+    if top is not None and not (top > 0 and (axis == "count" or top <= 1)):
+        raise UsageError(f"{top:g} is no highest dose", next_step="give shares, or use axis count")
+    if "response" in frame.columns and not frame.is_empty():
+        frame = frame.with_columns(pl.col("response").cast(pl.String).fill_null(""))
+        names = frame["response"].unique(maintain_order=True).to_list()
+        response = names[0] if response is None else response
+        if response not in names:
+            raise UsageError(
+                f"no response is called {response!r}", next_step=f"choose from: {', '.join(names)}"
+            )
+        frame = frame.filter(pl.col("response") == response)
+    name = response or "domain"
+    spec = replace(options, up=(name,) if up else ()).spec(name)
+    block = _no_arms(frame) if frame.is_empty() else to_block(frame, spec)
+    aim = Aim(cast("Named", threshold), benchmark, width, budget)
+    return next_arms(block, spec, aim, batch=batch, top=top)
+
+
+def _no_arms(frame: pl.DataFrame) -> Block:
+    refuse_missing(frame, "rate")
+    none = np.zeros((0, 0, 0))
+    return Block(np.zeros(0), (), none, np.zeros(0), np.zeros(0, dtype=np.int64), none, none)

@@ -3,6 +3,7 @@
 from datadose.models._adapters import fresh_adapter, saved_adapter
 from datadose.models._embedded import EMBEDDED, add_wheel, cache_folder, ensure_embedded
 from datadose.models._forward import autocast, check_head, half_weights, logits_at, pad
+from datadose.models._line import interpolated_adapter
 from datadose.models._load import BaseModel, load_base
 from datadose.models._template import Encoded, chat, encode_answer, encode_prompt, render
 from datadose.models._tries import Item, Trie, answer_log_probs, join, together
@@ -24,6 +25,7 @@ __all__ = [
     "ensure_embedded",
     "fresh_adapter",
     "half_weights",
+    "interpolated_adapter",
     "join",
     "load_base",
     "logits_at",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from datadose.reporting._audit_page import AuditedRow, AuditPage, write_audit_page
 from datadose.reporting._model import (
     Answer,
     CheckpointRow,
@@ -22,14 +23,18 @@ from datadose.reporting._model import (
 )
 from datadose.reporting._page import write_report
 from datadose.reporting._sentence import headline
-from datadose.reporting._terminal import print_thresholds, thresholds_text
+from datadose.reporting._tables import Column, Table
+from datadose.reporting._terminal import print_thresholds, table_text, thresholds_text
 
 if TYPE_CHECKING:
     from datadose.reporting._plots import plot_curves
 
 __all__ = [
     "Answer",
+    "AuditPage",
+    "AuditedRow",
     "CheckpointRow",
+    "Column",
     "ContrastRow",
     "DifferenceRow",
     "DoseRow",
@@ -41,11 +46,14 @@ __all__ = [
     "SameQuestion",
     "SeriesReport",
     "SourceRow",
+    "Table",
     "What",
     "headline",
     "plot_curves",
     "print_thresholds",
+    "table_text",
     "thresholds_text",
+    "write_audit_page",
     "write_report",
 ]
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from datadose._core import InputError, Issue
 from datadose.domains import PACKS
-from datadose.schema import Asked, Primary, Recipe, Source, Study
+from datadose.schema import Adaptive, Asked, Primary, Recipe, Source, Study, StudyDesign
 
 
 def load_study(path: Path) -> Study:
@@ -134,7 +134,8 @@ def _issue(path: Path, tree: Any, error: Any) -> Issue:
     name = ".".join(map(str, error["loc"])) or "study"
     what = error["msg"].removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
-        fields = [f for kind in (Study, Source, Recipe, Asked, Primary) for f in kind.model_fields]
+        kinds = (Study, Source, Recipe, Asked, Primary, StudyDesign, Adaptive)
+        fields = [f for kind in kinds for f in kind.model_fields]
         near = difflib.get_close_matches(str(error["loc"][-1]), fields, n=1)
         what = "unknown key" + (f", did you mean '{near[0]}'?" if near else "")
     return Issue(f"{path}:{line}: {name}", what, repr(error.get("input"))[:80])
