@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import polars as pl
 import pytest
@@ -12,6 +14,7 @@ from datadose.curves import Analysis, Spec, adjust, analyse, claims, holm
 DOSES = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
 
 
+@lru_cache
 def analysis(rates: tuple[float, ...], *, base: float, up: bool = False, n: int = 900) -> Analysis:
     """Three seeds on `n` questions with exactly these rates, rounded to a question."""
     rng = np.random.default_rng(5)

@@ -12,12 +12,17 @@ from datadose.curves import difference
 
 def _frame(rates: np.ndarray, seeds: list[int | None]) -> pl.DataFrame:
     """rates: 0 or 1, [S, Q]; questions stand in pairs of one cluster."""
-    lines = [
-        {"seed": s, "question": f"q{j}", "cluster": f"c{j // 2}", "good": int(v), "asked": 1}
-        for s, row in zip(seeds, rates, strict=True)
-        for j, v in enumerate(row)
-    ]
-    return pl.DataFrame(lines, schema_overrides={"seed": pl.Int64})
+    n = rates.shape[1]
+    return pl.DataFrame(
+        {
+            "seed": [s for s in seeds for _ in range(n)],
+            "question": [f"q{j}" for j in range(n)] * len(seeds),
+            "cluster": [f"c{j // 2}" for j in range(n)] * len(seeds),
+            "good": rates.astype(np.int64).ravel(),
+            "asked": np.ones(rates.size, dtype=np.int64),
+        },
+        schema_overrides={"seed": pl.Int64},
+    )
 
 
 def test_equal_arms_differ_by_nothing_and_are_equivalent() -> None:
@@ -64,6 +69,9 @@ def test_limits_cover_the_truth(target: str) -> None:
     questions, seeds, studies = 60, 3, 400
     fixed = rng.normal(0, 1, questions)
     low = high = 0
+    big = np.random.default_rng(3).normal(0, 1, 200_000)
+    wide = big + 0.8 + np.random.default_rng(4).normal(0, 0.15, big.size)
+    like = float((1 / (1 + np.exp(-wide)) - 1 / (1 + np.exp(-big))).mean())
     for _ in range(studies):
         ease = fixed if target == "these" else rng.normal(0, 1, questions)
         shift = rng.normal(0, 0.15, (seeds, 1))
@@ -75,9 +83,7 @@ def test_limits_cover_the_truth(target: str) -> None:
             mean = (moved * weights).sum(1) / weights.sum()
             truth = float((mean - 1 / (1 + np.exp(-ease))).mean())
         else:
-            big = np.random.default_rng(3).normal(0, 1, 200_000)
-            wide = big + 0.8 + np.random.default_rng(4).normal(0, 0.15, big.size)
-            truth = float((1 / (1 + np.exp(-wide)) - 1 / (1 + np.exp(-big))).mean())
+            truth = like
         found = difference(_frame(a, [0, 1, 2]), _frame(b, [0, 1, 2]), target=target)
         low += found.lower <= truth
         high += found.upper >= truth

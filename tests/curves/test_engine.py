@@ -248,3 +248,58 @@ def test_every_family_says_why_it_is_out() -> None:
     assert out["flat"] == "ruled out by the data"
     assert out["quantal-linear"] == "ruled out by the data"
     assert sum(f.get("weight", 0.0) for f in families) == pytest.approx(1.0)
+
+
+def test_a_dose_without_answers_is_left_out_of_the_resamples() -> None:
+    own = block(np.array([0.8, 0.7, 0.5, 0.3, 0.2]), np.random.default_rng(9))
+    rate, asked = own.rate.copy(), own.asked.copy()
+    rate[:, 2], asked[:, 2] = np.nan, 0.0
+    good = np.where(asked > 0, own.good, 0.0)
+    found = analyse_block(replace(own, rate=rate, asked=asked, good=good), DOWN)
+    made = found.diagnostics["bootstrap"]
+    assert 0 < made["benchmark 0.1"]["lower"] < made["benchmark 0.1"]["upper"] < 1
+    assert made["note"] == ""
+    assert "a dose has none" in found.diagnostics["random_effects"]["failure"]
+
+
+def test_every_curve_and_check_says_why_it_fails() -> None:
+    one = block(np.array([0.8, 0.5, 0.2]), np.random.default_rng(10), seeds=1, facts=1, each=3)
+    late = replace(one, doses=np.array([0.25, 0.5, 1.0]))
+    curves = {c.name: c for c in analyse_block(late, DOWN).curves}
+    assert curves["averaged"].failure == "dose 0 was not run"
+    assert not curves["monotone"].failure
+    single = replace(
+        one, doses=one.doses[:1], rate=one.rate[:, :1], good=one.good[:, :1], asked=one.asked[:, :1]
+    )
+    said = {c.failure for c in analyse_block(single, DOWN).curves}
+    assert said == {"only one dose was run"}
+    found = analyse_block(one, DOWN).diagnostics
+    assert "every resample is the table itself" in found["bootstrap"]["note"]
+    assert found["random_effects"]["failure"]
+
+
+def test_what_cannot_be_held_out_is_said() -> None:
+    five = np.array([0.8, 0.7, 0.5, 0.3, 0.2])
+    one = block(five, np.random.default_rng(11), seeds=1, facts=1, each=8)
+    assert np.isnan(held_out(one, -one.rate, DOWN))
+    t = next(t for t in analyse_block(one, DOWN).thresholds if t.threshold == "change_point")
+    assert t.status == "not defined"
+    assert t.why.startswith("nothing can be held out")
+
+
+def test_resamples_that_never_reach_a_threshold_say_so() -> None:
+    flat = block(np.full(5, 0.8), np.random.default_rng(12))
+    made = analyse_block(flat, DOWN).diagnostics["bootstrap"]["benchmark 0.2"]
+    assert made["upper"] is None
+    assert made["lower"] is not None or made["failure"] == "resamples do not reach it"
+
+
+def test_the_random_effects_check_knows_that_rates_end_at_1() -> None:
+    """At 0.9 misaligned, nine tenths of what is left would be needed to reach 1 and more."""
+    rates = np.array([0.55, 0.6, 0.75, 0.85, 0.93])
+    own = block(rates, np.random.default_rng(13), seeds=4)
+    spec = Spec("misaligned", "up", "extra")
+    found = analyse_block(own, spec)
+    made = found.diagnostics["random_effects"]["benchmark 0.1"]
+    leads = next(t for t in found.thresholds if t.benchmark_response == 0.1)
+    assert made["lower"] == pytest.approx(leads.lower, abs=0.15)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from datadose._core import DatadoseError
+from datadose._core import DatadoseError, InputError
 from datadose.curves import (
     Spec,
     Threshold,
@@ -23,10 +23,17 @@ from datadose.curves import (
 DOWN = Spec("domain", "down")
 
 
-def study(seed: int, *, seeds: int = 3, questions: int = 40, spread: float = 0.03) -> pl.DataFrame:
-    """Counts along a sigmoid from 0.85 to 0.2."""
+def study(
+    seed: int, *, seeds: int = 3, questions: int = 40, spread: float = 0.03, base: float = 0.0
+) -> pl.DataFrame:
+    """Counts along a sigmoid from 0.85 to 0.2, and a base model's where `base` is its rate."""
     rng = np.random.default_rng(seed)
     lines = []
+    if base:
+        lines = [
+            {"dose": None, "seed": None, "question": f"q{i}", "good": int(g), "asked": 1}
+            for i, g in enumerate(rng.random(questions) < base)
+        ]
     for s in range(seeds):
         for dose in (0.0, 0.25, 0.5, 0.75, 1.0):
             rate = 0.85 - 0.65 / (1 + math.exp(-10 * (dose - 0.45))) + rng.normal(0, spread)
@@ -35,7 +42,8 @@ def study(seed: int, *, seeds: int = 3, questions: int = 40, spread: float = 0.0
                 {"dose": dose, "seed": s, "question": f"q{i}", "good": int(g), "asked": 1}
                 for i, g in enumerate(good)
             ]
-    return pl.DataFrame(lines)
+    kinds = {"dose": pl.Float64, "seed": pl.Int64}
+    return pl.DataFrame(lines, schema_overrides=kinds)
 
 
 def sound(t: Threshold) -> None:
@@ -73,11 +81,21 @@ cells = st.tuples(
     [
         *((0.0, 0, "a", 0, 1, True), (0.0, 0, "a", 0, 2, False), (0.0, 0, "a", 1, 1, False)),
         *((0.05, 0, "a", 0, 2, False), (0.25, 0, "a", 2, 2, False)),
-    ]
+    ],
+    "share",
+    "these",
+    "extra",
 )
 @settings(max_examples=120, deadline=None)
-@given(st.lists(cells, min_size=1, max_size=30))
-def test_any_small_table_of_counts_has_statuses(lines: list[tuple]) -> None:
+@given(
+    st.lists(cells, min_size=1, max_size=30),
+    st.sampled_from(["share", "count"]),
+    st.sampled_from(["these", "like"]),
+    st.sampled_from(["added", "extra", "relative"]),
+)
+def test_any_small_table_of_counts_has_statuses(
+    lines: list[tuple], axis: str, target: str, risk: str
+) -> None:
     frame = pl.DataFrame(
         [
             {
@@ -97,8 +115,8 @@ def test_any_small_table_of_counts_has_statuses(lines: list[tuple]) -> None:
             "asked": pl.Int64,
         },
     )
-    for up in ((), ("domain",)):
-        found = thresholds(frame, up=up)
+    for direction in ("down", "up"):
+        found = thresholds(frame, direction=direction, axis=axis, target=target, risk=risk)
         assert found
         for t in found:
             sound(t)
@@ -157,13 +175,14 @@ def near(a: list[dict], b: list[dict]) -> None:
 
 
 @settings(max_examples=8, deadline=None)
-@given(st.integers(0, 50), st.randoms(use_true_random=False))
-def test_row_order_and_names_do_not_matter(seed: int, random) -> None:
-    frame = study(seed)
-    rows = frame.rows(named=True)
-    random.shuffle(rows)
-    names = ["s7", "x", "s1"]
-    other = pl.DataFrame([{**r, "seed": names[r["seed"]]} for r in rows])
+@given(st.integers(0, 50), st.randoms(use_true_random=False), st.permutations(["s7", "x", "s1"]))
+def test_row_order_and_names_do_not_matter(seed: int, random, names: list[str]) -> None:
+    frame = study(seed, base=0.5)
+    order = list(range(len(frame)))
+    random.shuffle(order)
+    renamed = dict(enumerate(names))
+    seeds = pl.col("seed").replace_strict(renamed, return_dtype=pl.String)
+    other = frame.with_columns(seeds)[order]
     one, two = analyse(frame, DOWN), analyse(other, DOWN)
     assert as_record(one.thresholds) == as_record(two.thresholds)
     assert as_record(one.diagnostics["bootstrap"]) == as_record(two.diagnostics["bootstrap"])
@@ -172,14 +191,14 @@ def test_row_order_and_names_do_not_matter(seed: int, random) -> None:
 @settings(max_examples=8, deadline=None)
 @given(st.integers(0, 50))
 def test_a_table_pasted_twice_says_the_same(seed: int) -> None:
-    frame = study(seed)
+    frame = study(seed, base=0.5)
     near(records(frame), records(pl.concat([frame, frame])))
 
 
 @settings(max_examples=8, deadline=None)
 @given(st.integers(0, 50))
 def test_reversed_counts_and_direction_say_the_same(seed: int) -> None:
-    frame = study(seed)
+    frame = study(seed, base=0.5)
     wrong = frame.with_columns((pl.col("asked") - pl.col("good")).alias("good"))
     near(records(frame), records(wrong, Spec("domain", "up", "added")))
 
@@ -196,30 +215,54 @@ def test_scaled_doses_give_scaled_thresholds(seed: int, factor: float) -> None:
     near(plain, records(frame.with_columns(pl.col("dose") * factor), count))
 
 
-def test_a_continuous_score_is_analysed_in_its_own_units() -> None:
-    rng = np.random.default_rng(3)
-    lines = [
-        {
-            "dose": dose,
-            "seed": s,
-            "question": f"q{i}",
-            "value": 90 - 50 * max(0.0, dose - 0.3) + rng.normal(0, 4),
-        }
-        for s in range(3)
-        for dose in (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
-        for i in range(40)
-    ]
-    spec = Spec("alignment", "down", scale="continuous", unit=100.0)
-    found = analyse(pl.DataFrame(lines), spec)
-    assert found.points[0].rate == pytest.approx(90, abs=1)
-    t = next(t for t in found.thresholds if t.benchmark_response == 0.10)
-    assert t.status == "estimated"
-    # ten of a hundred points are lost at 0.3 + 10 / 50
-    assert t.lower <= 0.5 <= t.upper
-    assert t.upper - t.lower < 0.1
-
-
 def test_seeds_may_come_as_data_and_train_seed() -> None:
     frame = study(1)
     other = frame.rename({"seed": "data_seed"}).with_columns(pl.lit(0).alias("train_seed"))
     near(records(frame), records(other))
+
+
+LINE = {"dose": 0.0, "seed": 0, "question": "a", "good": 1.0, "asked": 2.0}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"good": math.nan}, "row 2 of the table: a value is missing or not a number"),
+        ({"asked": math.inf}, "row 2 of the table: a value is missing or not a number"),
+        ({"dose": math.nan}, "row 2 of the table: a value is missing or not a number"),
+        ({"seed": None}, r"row 2 of the table: .* seed \(blank\)"),
+        ({"dose": 1.5}, "row 2 of the table: a dose of 1.5 is not between 0 and 1"),
+    ],
+)
+def test_a_value_that_is_none_is_named_with_its_row(change: dict, message: str) -> None:
+    other = {**LINE, "response": "first"}
+    frame = pl.DataFrame([other, {**other, "response": "second", **change}])
+    with pytest.raises(InputError, match=message):
+        thresholds(frame)
+
+
+def test_an_empty_table_is_an_error_for_people() -> None:
+    with pytest.raises(InputError, match="the table has no rows"):
+        thresholds(pl.DataFrame([LINE]).clear())
+    with pytest.raises(InputError, match="lacks the columns 'dose', 'seed', 'question'"):
+        thresholds(pl.DataFrame())
+
+
+@pytest.mark.parametrize("kept", [{"dose": 0.0}, {"dose": 1.0}, {"seed": 1}, {"question": "q3"}])
+def test_one_dose_seed_or_question_has_statuses(kept: dict) -> None:
+    ((name, value),) = kept.items()
+    frame = study(3, base=0.4)
+    found = thresholds(frame.filter((pl.col(name) == value) | pl.col("dose").is_null()))
+    for t in found:
+        sound(t)
+    if name == "dose":
+        assert {t.status for t in found} == {"not defined"}
+    if name == "seed":
+        assert {t.note for t in found if t.p is not None} == {"conditional on this seed"}
+
+
+@settings(max_examples=6, deadline=None)
+@given(st.integers(0, 50))
+def test_names_of_questions_do_not_matter(seed: int) -> None:
+    frame = study(seed, base=0.5)
+    near(records(frame), records(frame.with_columns(pl.col("question").str.reverse())))

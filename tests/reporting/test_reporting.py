@@ -20,7 +20,7 @@ from _example import SCRIPT, example, grid, series, unpaired
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datadose.curves import as_record
+from datadose.curves import Analysis, Point, Spec, as_record
 from datadose.reporting import (
     Answer,
     DoseRow,
@@ -506,3 +506,12 @@ def test_report_in_a_browser(folder: Path, tmp_path: Path) -> None:
     assert "<script" not in done.stdout
     assert "&lt;script&gt;document.title='owned'&lt;/script&gt;" in done.stdout
     assert "<title>Health: how much can be wrong?</title>" in done.stdout
+
+
+def test_the_axis_of_a_score_holds_all_its_points_and_little_else() -> None:
+    spec = Spec("alignment", "down", scale="continuous", unit=100.0)
+    points = tuple(Point(d, v, v - 3, v + 3, 0, 20, 3) for d, v in ((0.0, 90.0), (1.0, -40.0)))
+    figure = plot_curves(Analysis(spec, points, None, (), ()), ylabel="score")
+    low, high = figure.axes[0].get_ylim()
+    assert low == pytest.approx(-43 - 0.05 * 136)
+    assert high == pytest.approx(93 + 0.05 * 136)

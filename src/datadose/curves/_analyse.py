@@ -9,7 +9,7 @@ import numpy as np
 from scipy import stats
 
 from datadose.curves._blocks import Block, to_block
-from datadose.curves._bootstrap import bootstrap_limits, resampled_means
+from datadose.curves._bootstrap import bootstrap_limits, resampled_means, resampling_note
 from datadose.curves._change_point import change_point
 from datadose.curves._contrasts import (
     KEEP,
@@ -27,10 +27,10 @@ from datadose.curves._show import base_point, curves_of, families, in_units, poi
 from datadose.curves._status import (
     ALIVE,
     EQUIVALENT,
-    LEVELS,
     Ground,
     all_undefined,
     judged,
+    responses,
     undefined,
 )
 from datadose.curves._types import Analysis, Contrast, Spec, Threshold
@@ -69,7 +69,7 @@ def analyse_block(
     if means.doses[0] != 0 or len(means.doses) < 2:
         why = "dose 0 was not run" if means.doses[0] != 0 else "only one dose was run"
         found = tuple(replace(t, note=note) for t in all_undefined(spec, why))
-        curves = curves_of(points, means, None, spec) if extras else ()
+        curves = curves_of(points, means, None, spec, why) if extras else ()
         return in_units(Analysis(spec, points, base, curves, found))
     work = _Work.of(block, means, worse, spec, control)
     found = work.thresholds(extras)
@@ -130,7 +130,7 @@ class _Work:
             judged(
                 ratio_limits(self.rising, *self.ratio(b), most=most), ground, spec, "benchmark", b
             )
-            for b in LEVELS
+            for b in responses(spec)
         ]
         found += [self._turn("recovery", 1 - KEEP), self._turn("ed50", 0.5)]
         found.append(self._parity(most))
@@ -142,10 +142,12 @@ class _Work:
         if not _full(self.means, self.spec):
             return undefined(self.spec, name, "dose 1 was not run")
         gain = self.gain
-        if gain.lower is None or not gain.lower >= ALIVE:
+        lower = np.nan if gain.lower is None else gain.lower
+        if not lower >= ALIVE:
             why = (
-                f"clean training gains {gain.estimate:.2f} over fully wrong training,"
-                f" lower limit {gain.lower:.2f}, at least {ALIVE} is needed"
+                f"clean training gains {self.spec.amount(gain.estimate)} over fully wrong training,"
+                f" lower limit {self.spec.amount(lower)},"
+                f" at least {ALIVE * self.spec.unit:g} is needed"
             )
             return replace(undefined(self.spec, name, why), note=self.ground.note)
         return judged(turn_limits(self.whole, round(share, 9)), self.ground, self.spec, name)
@@ -156,7 +158,7 @@ class _Work:
             return undefined(spec, "parity", "the base model was not asked the same questions")
         at_zero = parities(gap, spec)[0]
         if at_zero.lower is not None and at_zero.lower > spec.margin:
-            why = f"the clean arm is {at_zero.estimate:.2f} worse than the base"
+            why = f"the clean arm is {spec.amount(at_zero.estimate)} worse than the base"
             made = undefined(spec, "parity", why)
             return replace(made, status="worse at dose 0", note=self.ground.note)
         at = peak(gap)
@@ -198,7 +200,7 @@ class _Work:
             else float(self.rising.means.doses[-1]),
         }
         if extras:
-            found["families"] = families(self.rising, self.ratio(0.10))
+            found["families"] = families(self.rising, self.ratio(self.spec.benchmark))
             found["change_point"] = self.scores
             found["bootstrap"] = self._bootstrap()
             found["random_effects"] = self._random_effects()
@@ -214,11 +216,14 @@ class _Work:
         sign = 1.0 if self.spec.direction == "up" else -1.0
         own = replace(self.means, worse=sign * fit.rate, cov=fit.cov)
         own = own.cut(len(self.rising.means.doses) - 1)
-        limits = ratio_limits(profile(own, self.spec.level), *self.ratio(0.10))
+        leads = self.spec.benchmark
+        # a rate can't change by more than 1; the frozen limits know that too
+        limits = ratio_limits(profile(own, self.spec.level), *self.ratio(leads), most=1.0)
         return {
+            "note": fit.note,
             "sd_arm": fit.sd_arm,
             "sd_question": fit.sd_question,
-            "benchmark 0.1": {
+            f"benchmark {leads:g}": {
                 "estimate": limits.estimate,
                 "lower": limits.lower,
                 "upper": limits.upper,
@@ -226,16 +231,21 @@ class _Work:
         }
 
     def _bootstrap(self) -> dict[str, Any]:
+        """Limits by resampling; doses without any answer have none in the means either."""
         draws = resampled_means(self.block, self.worse, self.spec.resamples, self.spec.seed)
-        if draws.shape[1] != len(self.means.doses):
-            return {}
+        draws = draws[:, np.isin(self.block.doses, self.means.doses)]
         last = len(self.rising.means.doses)
-        ratios = {f"benchmark {b:g}": self.ratio(b) for b in LEVELS}
+        ratios = {f"benchmark {b:g}": self.ratio(b) for b in responses(self.spec)}
         level = self.spec.level
         found = bootstrap_limits(self.rising, draws[:, :last], ratios, {}, level)
         turns = {"recovery": 0.2, "ed50": 0.5}
         found |= bootstrap_limits(self.whole, draws, {}, turns, level)
-        return {name: {"lower": a, "upper": b} for name, (a, b) in found.items()}
+        limits = {
+            name: {"lower": a, "upper": b}
+            | ({"failure": "resamples do not reach it"} if a is None else {})
+            for name, (a, b) in found.items()
+        }
+        return {"note": resampling_note(self.block), **limits}
 
 
 def _full(means: Means, spec: Spec) -> bool:

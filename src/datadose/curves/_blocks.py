@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 COLUMNS = ("dose", "seed", "question", "good", "asked")
+SCORES = ("dose", "seed", "question", "value")
+SEED_PARTS = ("data_seed", "train_seed")
+LINE, ROW = "__line", "__row"
+"""Where a row stands in the file or the frame that it came from; no analysis reads it."""
 
 
 @dataclass(frozen=True)
@@ -96,26 +100,18 @@ def _checked(frame: pl.DataFrame, spec: Spec) -> pl.DataFrame:
     """Columns dose, seed, question, cluster, good, asked, base in their types, values in range."""
     import polars as pl
 
+    refuse_missing(frame, spec.scale)
     if "seed" not in frame.columns:
-        parts = [c for c in ("data_seed", "train_seed") if c in frame.columns]
-        if parts:
-            frame = frame.with_columns(pl.concat_str(parts, separator="/").alias("seed"))
-    wanted = COLUMNS if spec.scale == "rate" else ("dose", "seed", "question", "value")
-    missing = [c for c in wanted if c not in frame.columns]
-    if missing:
-        raise InputError(
-            f"the table lacks the column {missing[0]!r}",
-            where=f"columns: {', '.join(frame.columns)}",
-            next_step=f"name the columns {', '.join(wanted)}",
-        )
+        parts = [c for c in SEED_PARTS if c in frame.columns]
+        frame = frame.with_columns(pl.concat_str(parts, separator="/").alias("seed"))
+    for column in ("dose", "value") if spec.scale == "continuous" else ("dose", "good", "asked"):
+        if not (frame[column].dtype.is_numeric() or frame[column].dtype == pl.Null):
+            _refuse_text(frame, column)
     if spec.scale == "continuous":
         frame = frame.with_columns((pl.col("value") / spec.unit).alias("good"))
         frame = frame.with_columns(pl.lit(1.0).alias("asked"))
-    for column in ("dose", "good", "asked"):
-        if not (frame[column].dtype.is_numeric() or frame[column].dtype == pl.Null):
-            _refuse_text(frame[column])
     if "base" in frame.columns and frame["base"].dtype != pl.Boolean:
-        frame = frame.with_columns(_truth(frame["base"]))
+        frame = frame.with_columns(_truth(frame))
     stated = pl.col("base").fill_null(False) if "base" in frame.columns else pl.lit(False)
     cluster = pl.col("cluster") if "cluster" in frame.columns else pl.col("question")
     made = frame.select(
@@ -127,38 +123,72 @@ def _checked(frame: pl.DataFrame, spec: Spec) -> pl.DataFrame:
         pl.col("asked").cast(pl.Float64),
         (pl.col("dose").is_null() | stated).alias("base"),
     )
-    _check_values(made, spec)
+    _check_values(made, spec, frame)
     return made.with_columns(pl.col("seed").fill_null(""))
 
 
-def _refuse_text(column: pl.Series) -> None:
-    import polars as pl
-
-    numbers = column.cast(pl.String).str.strip_chars().cast(pl.Float64, strict=False)
-    bad = (numbers.is_null() & column.is_not_null()).arg_true()
-    row = int(bad[0]) if len(bad) else 0
+def refuse_missing(frame: pl.DataFrame, scale: str) -> None:
+    """Raise InputError that names the columns which a table on this scale lacks."""
+    wanted = COLUMNS if scale == "rate" else SCORES
+    missing = [c for c in wanted if c not in frame.columns]
+    if "seed" in missing and any(c in frame.columns for c in SEED_PARTS):
+        missing.remove("seed")
+    if not missing:
+        return
+    other = SCORES if scale == "rate" else COLUMNS
+    step = f"name the columns {', '.join(wanted)}"
+    if all(c in frame.columns for c in other):
+        step = (
+            "give --scale continuous and its --unit to read the column value"
+            if scale == "rate"
+            else "leave the scale at rate to read the columns good and asked"
+        )
+    some = len(missing) > 1
     raise InputError(
-        f"{column.name} {column[row]!r} is not a number",
-        where=f"row {row + 1} of the table",
-        next_step=f"write plain numbers in the column {column.name}",
+        f"the table lacks the column{'s' * some} {', '.join(map(repr, missing))}",
+        where=f"columns: {', '.join(c for c in frame.columns if c not in (LINE, ROW))}",
+        next_step=step,
     )
 
 
-def _truth(column: pl.Series) -> pl.Series:
+def _where(frame: pl.DataFrame, row: int) -> str:
+    """Where row number `row` of a frame stands for the person who wrote it."""
+    if LINE in frame.columns:
+        return f"line {frame[LINE][row]}"
+    return f"row {frame[ROW][row] if ROW in frame.columns else row + 1} of the table"
+
+
+def _refuse_text(frame: pl.DataFrame, name: str) -> None:
+    import polars as pl
+
+    column = frame[name]
+    numbers = column.cast(pl.String).cast(pl.Float64, strict=False)
+    bad = (numbers.is_null() & column.is_not_null()).arg_true()
+    row = int(bad[0]) if len(bad) else 0
+    raise InputError(
+        f"{name} {column[row]!r} is not a number",
+        where=_where(frame, row),
+        next_step=f"write plain numbers in the column {name}",
+    )
+
+
+def _truth(frame: pl.DataFrame) -> pl.Series:
     """A column of 0/1, yes/no or true/false as truth values."""
     import polars as pl
 
+    column = frame["base"]
     text = column.cast(pl.String).str.to_lowercase().fill_null("false")
     bad = (~text.is_in(["0", "1", "true", "false", "yes", "no", ""])).arg_true()
     if len(bad):
         row = int(bad[0])
         raise InputError(
-            f"base {column[row]!r} is neither true nor false", where=f"row {row + 1} of the table"
+            f"base {column[row]!r} is neither true nor false", where=_where(frame, row)
         )
     return text.is_in(["1", "true", "yes"]).alias("base")
 
 
-def _check_values(frame: pl.DataFrame, spec: Spec) -> None:
+def _check_values(frame: pl.DataFrame, spec: Spec, source: pl.DataFrame) -> None:
+    """Refuse what can't be counted; `source` says where a row of `frame` came from."""
     import polars as pl
 
     numbers = [pl.col(c) for c in ("good", "asked")]
@@ -176,15 +206,22 @@ def _check_values(frame: pl.DataFrame, spec: Spec) -> None:
         if not len(bad):
             continue
         i = int(bad[0])
-        row = frame.row(i, named=True)
-        where = f"row {i + 1} of the table"
+        where = _where(source, i)
         if kind == "unknown":
-            shown = {k: v for k, v in row.items() if k not in ("base", "cluster")}
+            wanted = COLUMNS if spec.scale == "rate" else SCORES
+            shown = ", ".join(f"{c} {_shown(source[c][i])}" for c in wanted)
             raise InputError(f"a value is missing or not a number: {shown}", where=where)
+        row = frame.row(i, named=True)
         if kind == "counts":
             raise InputError(f"good {row['good']:g} is not within 0..{row['asked']:g}", where=where)
+        if row["dose"] < 0:
+            raise InputError(f"a dose of {row['dose']:g} is below 0", where=where)
         raise InputError(
             f"a dose of {row['dose']:g} is not between 0 and 1",
             where=where,
-            next_step="give shares, or use axis='count'",
+            next_step="give shares (25% is 0.25), or numbers of rows and the axis count",
         )
+
+
+def _shown(value: object) -> str:
+    return "(blank)" if value is None else str(value)

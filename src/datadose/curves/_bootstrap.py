@@ -50,6 +50,16 @@ def resampled_means(block: Block, values: Array, resamples: int, seed: int) -> A
         return np.asarray(total / number)
 
 
+def resampling_note(block: Block) -> str:
+    """What the resamples leave out, and "" where they leave out nothing."""
+    clusters = len(np.unique(block.clusters))
+    if len(block.seeds) > 1:
+        return "" if clusters > 1 else "one question cluster: only seeds are resampled"
+    if clusters > 1:
+        return "one seed: only question clusters are resampled"
+    return "one seed and one question cluster: every resample is the table itself"
+
+
 def bootstrap_limits(
     fitted: Profile,
     draws: Array,

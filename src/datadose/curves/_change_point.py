@@ -52,7 +52,7 @@ def held_out(block: Block, values: Array, spec: Spec) -> float:
 
     Parts are seeds; with one seed (or arms that differ between seeds) folds of question clusters.
     The level of each part is left free, so that a seed's own shift counts for neither. The place
-    of the change point is averaged by likelihood, not picked.
+    of the change point is averaged by likelihood, not picked. NaN where no part can be held out.
     """
     known = np.asarray((~np.isnan(values)).any(axis=2))
     full = known.all(axis=1)
@@ -69,12 +69,13 @@ def held_out(block: Block, values: Array, spec: Spec) -> float:
     x = block.doses / block.doses[-1]
     _, bent = _designs(x)
     line = bent[:1, :2]
-    total = 0.0
+    total, used = 0.0, 0
     whole = arm_means(block, spec)
     for train, test in parts:
         seen, unseen = arm_means(train, spec), arm_means(test, spec)
         if len(seen.doses) != len(x) or len(unseen.doses) != len(x):
             continue
+        used += 1
         share = len(parts)
         old = np.asarray(np.linalg.inv(whole.cov * share / max(share - 1, 1)), dtype=float)
         new = np.asarray(np.linalg.inv(whole.cov * share), dtype=float)
@@ -91,7 +92,7 @@ def held_out(block: Block, values: Array, spec: Spec) -> float:
                 top + float(np.log(np.exp(score + prior - top).sum() / np.exp(prior).sum()))
             )
         total += scores[1] - scores[0]
-    return total
+    return total if used else float("nan")
 
 
 def _seeds(block: Block, keep: NDArray[np.bool_]) -> Block:
@@ -124,8 +125,12 @@ def change_point(
     x = means.doses / means.doses[-1]
     gain = held_out(block, values, spec)
     scores = {"held_out_gain": gain, "needed": GAIN}
+    if np.isnan(gain):
+        why = "nothing can be held out: one seed and one cluster, or parts that lack a dose"
+        return None, why, scores
     if not gain > GAIN:
-        return None, f"held-out data gain {gain:.1f} log-likelihood over a straight line", scores
+        why = f"held-out data gain {gain:.1f} log-likelihood over a straight line, not {GAIN:g}"
+        return None, why, scores
     places, designs = _designs(x)
     _, chi = _fit(designs, means.worse, np.asarray(np.linalg.inv(means.cov), dtype=float))
     reach = inflation(len(x)) * t_quantile(spec.level, means.freedom) ** 2

@@ -43,7 +43,8 @@ def crossing(doses: Array, values: Array, level: float) -> float | None:
 def monotone_curve(doses: Array, rates: Array, weights: Array, rising: bool) -> Curve:
     """The isotonic fit, drawn linear between the tested doses."""
     fitted = isotonic(rates, weights, rising=rising)
-    return Curve("monotone", tuple(doses.tolist()), tuple(fitted.tolist()))
+    failure = "" if len(doses) > 1 else "only one dose was run"
+    return Curve("monotone", tuple(doses.tolist()), tuple(fitted.tolist()), failure=failure)
 
 
 def null_fact(doses: Array, clean: float, wrong: float) -> Curve:

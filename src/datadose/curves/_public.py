@@ -4,34 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from datadose._core import InputError, UsageError
 from datadose.curves._analyse import analyse
-from datadose.curves._blocks import COLUMNS, Block, to_block
+from datadose.curves._blocks import LINE, ROW, Block, refuse_missing, to_block
 from datadose.curves._claims import adjust
 from datadose.curves._next import Aim, Named, Step, next_arms
-from datadose.curves._types import Analysis, Spec, Threshold
+from datadose.curves._options import Options
+from datadose.curves._read import read_table
+from datadose.curves._types import Analysis, Threshold
 
 if TYPE_CHECKING:
     import polars as pl
 
-RISING = ("misaligned", "dangerous")
-
-
-def read_table(path: Path) -> pl.DataFrame:
-    """Read a CSV of counts; raises InputError where it can't be read."""
-    import polars as pl
-
-    try:
-        return pl.read_csv(path, schema_overrides={"question": pl.String, "cluster": pl.String})
-    except FileNotFoundError as error:
-        raise InputError("no such table", where=str(path)) from error
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise InputError(f"can't be read as CSV: {error}", where=str(path)) from error
+__all__ = ["adjusted", "analyse_table", "next_doses", "read_table", "thresholds"]
 
 
 def analyse_table(
@@ -41,22 +30,37 @@ def analyse_table(
     up: Sequence[str] = (),
     target: str = "these",
     primary: str | None = None,
+    scale: str = "rate",
+    unit: float | None = None,
+    direction: str | None = None,
+    risk: str | None = None,
+    benchmark: float | None = None,
 ) -> tuple[Analysis, ...]:
-    """Analyses of every response in a table of counts, in the table's order.
+    """Analyses of every response in a table, in the table's order.
 
-    `misaligned`, `dangerous` and those named in `up` get worse as they rise (extra risk), every
-    other response as it falls (added risk). target: `these` or `like` questions. primary: the
-    response whose benchmark dose at 0.10 was named in advance (default: the first); every other
-    threshold is adjusted by Holm. Raises InputError that names a missing column or a value out of
-    range, UsageError for a wrong option.
+    scale: `rate` reads counts (columns good, asked); `continuous` reads a score or a loss (column
+    value, one line per answer or mean of answers) and needs `unit`, the difference that counts as
+    1: 100 for a score of 0 to 100. Benchmarks of 5, 10 and 20% and every margin are then parts of
+    the unit. direction: which way all responses get worse; without it `misaligned`, `dangerous`
+    and those named in `up` get worse as they rise, every other as it falls. risk: `added`,
+    `extra` or `relative` (see Spec); without it extra for rates that get worse as they rise, else
+    added. benchmark: the response change that leads, in the table's own units (0.1 of a rate, 10
+    points of 100; a share of r(0) for relative and of what is left for extra); 5, 10 and 20% stand
+    beside it. axis: `share` or `count`. target: `these` or `like` questions. primary: the response
+    whose benchmark dose was named in advance (default: the first); every other threshold is
+    adjusted by Holm. Raises InputError that names a missing column or a value out of range,
+    UsageError for a wrong option.
     """
     import polars as pl
 
-    _check_options(axis, target)
+    options = Options(axis, tuple(up), target, scale, unit, direction, risk, benchmark)
+    refuse_missing(frame, scale)
     if "response" not in frame.columns:
         frame = frame.with_columns(pl.lit(primary or "domain").alias("response"))
     if frame.is_empty():
         raise InputError("the table has no rows", next_step="one line per dose, seed and question")
+    if LINE not in frame.columns:
+        frame = frame.with_row_index(ROW, offset=1)
     frame = frame.with_columns(pl.col("response").cast(pl.String).fill_null(""))
     names = frame["response"].unique(maintain_order=True).to_list()
     for name in (*up, *([] if primary is None else [primary])):
@@ -64,28 +68,10 @@ def analyse_table(
             raise UsageError(
                 f"no response is called {name!r}", next_step=f"choose from: {', '.join(names)}"
             )
-    found = []
-    for name in names:
-        spec = _spec(name, name in (*RISING, *up), axis, target)
-        found.append(analyse(frame.filter(pl.col("response") == name), spec))
+    found = [
+        analyse(frame.filter(pl.col("response") == name), options.spec(name)) for name in names
+    ]
     return adjusted(found, primary or names[0])
-
-
-def _check_options(axis: str, target: str) -> None:
-    if axis not in ("share", "count"):
-        raise UsageError(f"no axis is called {axis!r}", next_step="choose from: count, share")
-    if target not in ("these", "like"):
-        raise UsageError(f"no target is called {target!r}", next_step="choose from: like, these")
-
-
-def _spec(name: str, rises: bool, axis: str, target: str) -> Spec:
-    return Spec(
-        name,
-        "up" if rises else "down",
-        "extra" if rises else "added",
-        axis="count" if axis == "count" else "share",
-        target="these" if target == "these" else "like these",
-    )
 
 
 def adjusted(found: Sequence[Analysis], primary: str) -> tuple[Analysis, ...]:
@@ -112,13 +98,29 @@ def thresholds(
     up: Sequence[str] = (),
     target: str = "these",
     primary: str | None = None,
+    scale: str = "rate",
+    unit: float | None = None,
+    direction: str | None = None,
+    risk: str | None = None,
+    benchmark: float | None = None,
 ) -> tuple[Threshold, ...]:
-    """Thresholds of every response in a table of counts; options as in `analyse_table`.
+    """Thresholds of every response in a table; options and errors as in `analyse_table`.
 
-    Columns dose, seed (or data_seed, train_seed), question, good, asked; optional cluster, base,
-    response.
+    Columns dose, seed (or data_seed, train_seed), question, good and asked (or value on a
+    continuous scale); optional cluster, base, response.
     """
-    found = analyse_table(frame, axis=axis, up=up, target=target, primary=primary)
+    found = analyse_table(
+        frame,
+        axis=axis,
+        up=up,
+        target=target,
+        primary=primary,
+        scale=scale,
+        unit=unit,
+        direction=direction,
+        risk=risk,
+        benchmark=benchmark,
+    )
     return tuple(t for analysis in found for t in analysis.thresholds)
 
 
@@ -145,7 +147,7 @@ def next_doses(
     """
     import polars as pl
 
-    _check_options(axis, target)
+    options = Options(axis, (), target)
     if threshold not in ("benchmark", "recovery", "ed50", "parity"):
         raise UsageError(
             f"no threshold is called {threshold!r}",
@@ -165,19 +167,13 @@ def next_doses(
             )
         frame = frame.filter(pl.col("response") == response)
     name = response or "domain"
-    spec = _spec(name, up or name in RISING, axis, target)
+    spec = replace(options, up=(name,) if up else ()).spec(name)
     block = _no_arms(frame) if frame.is_empty() else to_block(frame, spec)
     aim = Aim(cast("Named", threshold), benchmark, width, budget)
     return next_arms(block, spec, aim, batch=batch, top=top)
 
 
 def _no_arms(frame: pl.DataFrame) -> Block:
-    missing = [c for c in COLUMNS if c not in frame.columns and c != "seed"]
-    if missing:
-        raise InputError(
-            f"the table lacks the column {missing[0]!r}",
-            where=f"columns: {', '.join(frame.columns)}",
-            next_step=f"name the columns {', '.join(COLUMNS)}",
-        )
+    refuse_missing(frame, "rate")
     none = np.zeros((0, 0, 0))
     return Block(np.zeros(0), (), none, np.zeros(0), np.zeros(0, dtype=np.int64), none, none)

@@ -27,7 +27,8 @@ NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(7)
 class RandomEffects:
     """Rates per dose [D] over the questions asked, their covariance, and the two spreads.
 
-    sd_arm, sd_question are on the logit scale. failure says why there is no fit.
+    sd_arm, sd_question are on the logit scale. failure says why there is no fit, note what is
+    doubtful about one.
     """
 
     rate: Array
@@ -35,6 +36,7 @@ class RandomEffects:
     sd_arm: float
     sd_question: float
     failure: str = ""
+    note: str = ""
 
 
 def random_effects(good: Array, asked: Array) -> RandomEffects:
@@ -50,6 +52,7 @@ def random_effects(good: Array, asked: Array) -> RandomEffects:
     beta = np.log(share / (1 - share))
     arm, question = np.zeros(len(s)), np.zeros(good.shape[2])
     var_arm, var_question = 0.05, 0.5
+    note = f"the two spreads still moved after {STEPS} steps"
     for _ in range(STEPS):
         eta = np.clip((at_dose @ beta + arm)[:, None] + question, -LARGEST, LARGEST)
         p = expit(eta)
@@ -76,13 +79,14 @@ def random_effects(good: Array, asked: Array) -> RandomEffects:
         change = abs(new_arm - var_arm) / var_arm + abs(new_question - var_question) / var_question
         var_arm, var_question = max(new_arm, 1e-6), max(new_question, 1e-6)
         if change < CLOSE and size < CLOSE:
+            note = ""
             break
     if not np.isfinite(beta).all() or float(np.abs(beta).max()) > LARGEST:
         return _failed(doses, "a dose has all answers alike: its logit has no bound")
     rate, slope_at = _marginal(beta, question, var_arm)
-    return RandomEffects(
-        rate, cov[:doses, :doses] * np.outer(slope_at, slope_at), var_arm**0.5, var_question**0.5
-    )
+    slopes = np.outer(slope_at, slope_at)
+    spreads = var_arm**0.5, var_question**0.5
+    return RandomEffects(rate, cov[:doses, :doses] * slopes, *spreads, note=note)
 
 
 def _marginal(beta: Array, question: Array, var_arm: float) -> tuple[Array, Array]:

@@ -75,13 +75,14 @@ def base_point(block: Block, spec: Spec) -> Point | None:
 
 
 def curves_of(
-    points: tuple[Point, ...], means: Means, fitted: Profile | None, spec: Spec
+    points: tuple[Point, ...], means: Means, fitted: Profile | None, spec: Spec, why: str = ""
 ) -> tuple[Curve, ...]:
+    """The averaged and the monotone fit; `why` says what the first fails for without a profile."""
     rates = np.array([p.rate for p in points])
     weights = 1 / np.maximum(np.diag(means.cov), 1e-18)
     monotone = monotone_curve(means.doses, rates, weights, spec.direction == "up")
     if fitted is None:
-        return (monotone,)
+        return (Curve("averaged", (), (), failure=why), monotone)
     grid = np.linspace(0.0, float(means.doses[-1]), GRID)
     value, low, high = band(fitted, grid)
     if spec.direction == "down":

@@ -42,10 +42,15 @@ def undefined(spec: Spec, name: str, why: str, level: float | None = None) -> Th
     )
 
 
+def responses(spec: Spec) -> tuple[float, ...]:
+    """Benchmark responses to tabulate: 5, 10 and 20%, and the one named where it is another."""
+    return tuple(sorted({*LEVELS, spec.benchmark}))
+
+
 def all_undefined(spec: Spec, why: str) -> tuple[Threshold, ...]:
     """Every threshold, none defined."""
     return (
-        *(undefined(spec, "benchmark", why, level) for level in LEVELS),
+        *(undefined(spec, "benchmark", why, level) for level in responses(spec)),
         *(undefined(spec, n, why) for n in ("recovery", "ed50", "parity", "change_point")),
     )
 
@@ -69,17 +74,24 @@ def judged(
     )
 
 
+def _margin(value: float, spec: Spec) -> str:
+    return f"{value * spec.unit:g}"
+
+
 def _status(limits: Limits, ground: Ground, spec: Spec) -> tuple[Status, str]:
     doses = ground.doses
     if limits.upper is None:
         if not ground.control >= ALIVE:
             return (
                 "instrument dead",
-                f"the positive control moved by {ground.control:.2f} by its lower limit,"
-                f" {ALIVE} is needed",
+                f"the positive control moved by {spec.amount(ground.control)} by its lower limit,"
+                f" {_margin(ALIVE, spec)} is needed",
             )
         if ground.flat:
-            return "no effect", f"equivalent to dose 0 within {EQUIVALENT} at every dose"
+            return (
+                "no effect",
+                f"equivalent to dose 0 within {_margin(EQUIVALENT, spec)} at every dose",
+            )
         if limits.beyond:
             return "above tested doses", f"not reached at the highest dose run, {doses[-1]:g}"
         return "inconclusive", "the limits of the curve include both reaching it and not"

@@ -25,14 +25,17 @@ class Spec:
     direction: which way the response gets worse as the dose grows: `down` for a share of right
         answers, `up` for a share of misaligned or dangerous ones.
     risk: `added` is |r(d) - r(0)|, `extra` is (r(d) - r(0)) / (1 - r(0)), `relative` is
-        |r(d) - r(0)| / |r(0)|.
+        |r(d) - r(0)| / |r(0)|. Extra risk of a response that gets worse as it falls is the share of
+        r(0) that is lost, which is relative. A continuous scale has no extra risk.
+    benchmark: the response change that leads, in `unit` (a share for extra and relative); 5, 10
+        and 20% stand beside it.
     level: one-sided confidence of each limit (0.95 gives BMDL and BMDU of EPA's guidance).
     target: `these` holds the questions fixed and resamples seeds, `like these` resamples both.
     margin: non-inferiority margin of the parity dose.
     axis: `share` (0 to 1) or `count` (wrong rows added).
     scale: `rate` for counts, `continuous` for a column `value` (an alignment score, a loss).
-    unit: what counts as 1 on a continuous scale (100 for a score of 0 to 100): benchmark responses
-        and margins are in it.
+    unit: what counts as 1 on a continuous scale (100 for a score of 0 to 100): benchmark responses,
+        margins and contrasts are in it; points and curves are in the table's own units.
     """
 
     response: str
@@ -47,6 +50,10 @@ class Spec:
     seed: int = 0
     scale: Literal["rate", "continuous"] = "rate"
     unit: float = 1.0
+
+    def amount(self, change: float) -> str:
+        """A change of the response in words: 0.12 of a rate, 12 of a score with unit 100."""
+        return f"{change:.2f}" if self.scale == "rate" else f"{change * self.unit:.3g}"
 
 
 @dataclass(frozen=True)

@@ -195,12 +195,24 @@ def draw_threshold(axes: Axes, t: Threshold, height: float, ends: tuple[float, f
 
 def rate_limits(analysis: Analysis, nulls: Sequence[Curve] = ()) -> tuple[float, float]:
     """Limits of the rate axis: all of it for domain, else up to what is there."""
+    if analysis.spec.scale == "continuous":
+        return _value_limits(analysis, nulls)
     if analysis.spec.direction == "down":
         return -0.02, 1.02
     seen = [p.upper for p in (*analysis.points, *([analysis.base] if analysis.base else []))]
     seen += [r for c in (*analysis.curves, *nulls) if not c.failure for r in c.rate]
     top = min(1.02, max(0.2, 1.15 * max(seen, default=1.0)))
     return -0.02 * top, top
+
+
+def _value_limits(analysis: Analysis, nulls: Sequence[Curve]) -> tuple[float, float]:
+    """Limits of an axis without ends of its own: what is there and a little air."""
+    seen = [v for p in analysis.points for v in (p.lower, p.upper)]
+    seen += [analysis.base.rate] if analysis.base else []
+    seen += [r for c in (*analysis.curves, *nulls) if not c.failure for r in c.rate]
+    low, high = min(seen, default=0.0), max(seen, default=1.0)
+    air = 0.05 * (high - low) or 0.05
+    return low - air, high + air
 
 
 def _dose_axis(top: Axes, below: Axes, analysis: Analysis) -> None:
