@@ -1,8 +1,10 @@
 """Dose-response: fits, thresholds, statuses. Knows nothing of language models."""
 
+from datadose.curves._agreement import Accuracy, Share, accuracy, exact_limits
 from datadose.curves._analyse import analyse, analyse_block
 from datadose.curves._blocks import Block, to_block
 from datadose.curves._claims import Claim, adjust, claims, holm
+from datadose.curves._corrected import CorrectedRate, JudgedCounts, correct_rates
 from datadose.curves._difference import Difference, difference
 from datadose.curves._fits import crossing, isotonic, null_fact, null_plurality
 from datadose.curves._means import Means, arm_means
@@ -13,20 +15,25 @@ from datadose.curves._types import Analysis, Contrast, Curve, Point, Spec, Statu
 from datadose.curves._words import as_record, sentence
 
 __all__ = [
+    "Accuracy",
     "Analysis",
     "Block",
     "Claim",
     "Contrast",
+    "CorrectedRate",
     "Curve",
     "Difference",
+    "JudgedCounts",
     "Limits",
     "Means",
     "ModelFit",
     "Point",
     "Profile",
+    "Share",
     "Spec",
     "Status",
     "Threshold",
+    "accuracy",
     "adjust",
     "adjusted",
     "analyse",
@@ -36,8 +43,10 @@ __all__ = [
     "as_record",
     "band",
     "claims",
+    "correct_rates",
     "crossing",
     "difference",
+    "exact_limits",
     "fit_model",
     "holm",
     "isotonic",

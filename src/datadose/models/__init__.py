@@ -4,12 +4,20 @@ from datadose.models._adapters import fresh_adapter, saved_adapter
 from datadose.models._embedded import EMBEDDED, add_wheel, cache_folder, ensure_embedded
 from datadose.models._forward import autocast, check_head, half_weights, logits_at, pad
 from datadose.models._load import BaseModel, load_base
+from datadose.models._replies import Ask, Place, Reply, ReplyCache, price_of, reply_of
+from datadose.models._served import ChatClient, Served
 from datadose.models._template import Encoded, chat, encode_answer, encode_prompt, render
 
 __all__ = [
     "EMBEDDED",
+    "Ask",
     "BaseModel",
+    "ChatClient",
     "Encoded",
+    "Place",
+    "Reply",
+    "ReplyCache",
+    "Served",
     "add_wheel",
     "autocast",
     "cache_folder",
@@ -23,6 +31,8 @@ __all__ = [
     "load_base",
     "logits_at",
     "pad",
+    "price_of",
     "render",
+    "reply_of",
     "saved_adapter",
 ]
