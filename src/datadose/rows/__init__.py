@@ -8,7 +8,13 @@ from datadose.rows._mix import Mix, house_monotone_order, mix_pool, rows_at
 from datadose.rows._pool import UnpairedPool, read_pool, require_answers, unpaired_pool
 from datadose.rows._probes import read_probes
 from datadose.rows._read import RowsFile, read_rows, write_rows
-from datadose.rows._sources import SourceCheck, length_difference, source_auroc
+from datadose.rows._sources import (
+    SourceCheck,
+    fit_words,
+    length_difference,
+    source_auroc,
+    word_features,
+)
 from datadose.rows._swapped import SWAPPED, add_swapped, fill
 from datadose.rows._unpaired import add_rows, mix_unpaired, pair_up, short_rows
 
@@ -23,6 +29,7 @@ __all__ = [
     "closest_pairs",
     "fill",
     "fingerprint",
+    "fit_words",
     "hold_out",
     "house_monotone_order",
     "length_difference",
@@ -41,6 +48,7 @@ __all__ = [
     "short_rows",
     "source_auroc",
     "unpaired_pool",
+    "word_features",
     "word_set",
     "write_rows",
 ]
