@@ -374,6 +374,49 @@ class Asked(Frozen):
     answer_tokens: Annotated[int, Field(ge=1)] = 32
 
 
+class JudgeSpec(Frozen):
+    """A judge of open answers.
+
+    served: a chat model behind `url`, its key in the environment variable `key`; `price` is
+    money for a million tokens in and out, `budget` the most that one stage may cost. local: the
+    base model that `model` names, as it stands. rule: a registered rule (`rule`). classifier:
+    trained on the labelled answers of `labels`.
+    """
+
+    kind: Literal["served", "local", "rule", "classifier"] = "served"
+    name: str | None = None
+    url: str | None = None
+    model: str | None = None
+    key: str | None = None
+    parallel: Annotated[int, Field(ge=1)] = 8
+    per_minute: Annotated[float, Field(ge=0)] = 0
+    timeout: Annotated[float, Field(gt=0)] = 60
+    attempts: Annotated[int, Field(ge=1)] = 6
+    wait: Annotated[float, Field(gt=0)] = 0.5
+    price: tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)]] | None = None
+    budget: Annotated[float, Field(ge=0)] | None = None
+    rule: str | None = None
+    labels: str | None = None
+
+    @model_validator(mode="after")
+    def _has_what_its_kind_needs(self) -> Self:
+        needed = {
+            "served": ("url", "model"),
+            "local": ("model",),
+            "rule": ("rule",),
+            "classifier": ("labels",),
+        }[self.kind]
+        missing = [n for n in needed if getattr(self, n) is None]
+        if missing:
+            raise ValueError(f"a {self.kind} judge needs {' and '.join(missing)}")
+        return self
+
+    @property
+    def called(self) -> str:
+        """What reports call it."""
+        return self.name or self.model or self.rule or self.kind
+
+
 class Study(Frozen):
     """A study file. `doses` are shares (0 to 1); with `vary: add` give `counts` instead.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from datadose.cli import _fit, _init, _mix, _model, _plan, _report, _run
+from datadose.cli import _fit, _init, _judge, _mix, _model, _plan, _report, _run
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -18,6 +18,7 @@ app.command("run")(_run.run)
 app.command("report")(_report.report)
 app.command("fit")(_fit.fit)
 app.command("mix")(_mix.mix)
+app.add_typer(_judge.judge_app, name="judge")
 app.add_typer(_model.model_app, name="model")
 
 

@@ -7,6 +7,7 @@ from datadose.curves._claims import Claim, adjust, claims, holm
 from datadose.curves._corrected import CorrectedRate, JudgedCounts, correct_rates
 from datadose.curves._difference import Difference, difference
 from datadose.curves._fits import crossing, isotonic, null_fact, null_plurality
+from datadose.curves._judged_table import judged_counts
 from datadose.curves._means import Means, arm_means
 from datadose.curves._models import ModelFit, fit_model, model_benchmark, model_limits
 from datadose.curves._profile import Limits, Profile, band, profile, ratio_limits, turn_limits
@@ -50,6 +51,7 @@ __all__ = [
     "fit_model",
     "holm",
     "isotonic",
+    "judged_counts",
     "model_benchmark",
     "model_limits",
     "null_fact",

@@ -9,6 +9,7 @@ from datadose.evaluation._choices import (
     contentless,
     log_likelihoods,
 )
+from datadose.evaluation._configured import judge_spec, open_judge, served_by
 from datadose.evaluation._generate import ask_open, check_answer, check_code, extract_code, generate
 from datadose.evaluation._judges import (
     ClassifierJudge,
@@ -79,7 +80,9 @@ __all__ = [
     "flagged",
     "generate",
     "judge_answers",
+    "judge_spec",
     "log_likelihoods",
+    "open_judge",
     "open_rates",
     "outcome_of",
     "own_rubric",
@@ -90,6 +93,7 @@ __all__ = [
     "read_verdict",
     "rubrics",
     "rules",
+    "served_by",
     "survival",
     "verdicts_of",
     "weigh",
