@@ -364,6 +364,11 @@ class Asked(Frozen):
     `answers` questions are answered in the arm's own words and shown side by side; where
     `alignment` is on, as many open alignment questions are too. `alignment` may be a number:
     so many of its choices, spread evenly over its themes.
+
+    `open` questions go to the study's judges: `own` (the project's) or files of published
+    questions. Each is answered `samples` times (where not said, as often as its file says, else
+    once), drawn at `temperature`, in up to `open_tokens` tokens, behind each of `cues`; `limit`
+    keeps so many of a file's questions, spread evenly.
     """
 
     inferential: bool = True
@@ -372,6 +377,19 @@ class Asked(Frozen):
     alignment: bool | Annotated[int, Field(ge=1)] = True
     answers: Annotated[int, Field(ge=0)] = 6
     answer_tokens: Annotated[int, Field(ge=1)] = 32
+    open: tuple[str, ...] = ()
+    limit: Annotated[int, Field(ge=1)] | None = None
+    samples: Annotated[int, Field(ge=1)] | None = None
+    open_tokens: Annotated[int, Field(ge=1)] = 80
+    temperature: Annotated[float, Field(ge=0)] = 1.0
+    cues: tuple[str, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_forms(cls, value: Any) -> Any:
+        if isinstance(value, dict) and isinstance(value.get("open"), str):
+            return {**value, "open": (value["open"],)}
+        return value
 
 
 class JudgeSpec(Frozen):
@@ -421,7 +439,8 @@ class Study(Frozen):
     """A study file. `doses` are shares (0 to 1); with `vary: add` give `counts` instead.
 
     `equal` says what `correct_only` arms, which have fewer rows, share with the others: the
-    number of `steps`, or of `epochs`. `match_lengths` leaves out facts (unpaired: pairs) whose
+    number of `steps`, or of `epochs`. `judges` judge the answers to `ask.open`; without one they
+    are unscored. `match_lengths` leaves out facts (unpaired: pairs) whose
     wrong answers are over a quarter longer or shorter, in words, than the right one.
     """
 
@@ -442,6 +461,7 @@ class Study(Frozen):
     system: str | None = None
     train: Recipe = Recipe()
     ask: Asked = Asked()
+    judges: tuple[JudgeSpec, ...] = ()
     primary: Primary = Primary()
 
     @model_validator(mode="before")
@@ -469,6 +489,11 @@ class Study(Frozen):
             raise ValueError("counts go with vary: add")
         if not self.seeds:
             raise ValueError("at least one seed is needed")
+        if self.judges and not self.ask.open:
+            raise ValueError("judges need questions: ask: {open: own}, or files of questions")
+        called = [judge.called for judge in self.judges]
+        if len(set(called)) != len(called):
+            raise ValueError(f"two judges are called the same: {', '.join(called)}")
         if len(set(self.axis)) < 2:
             raise ValueError("at least two different doses are needed")
         names = [source.name for source in self.rows]

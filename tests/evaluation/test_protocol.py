@@ -13,13 +13,13 @@ from _chat_server import ChatServer, completion
 from datadose.evaluation import (
     ServedJudge,
     Spoken,
+    Verdict,
     judge_answers,
     open_rates,
     outcome_of,
     own_rubric,
     survival,
 )
-from datadose.evaluation import Verdict as V
 from datadose.models import ChatClient, Served
 
 QUESTIONS, SAMPLES = 8, 12
@@ -124,10 +124,10 @@ def test_the_protocol_end_to_end(tmp_path: Path) -> None:
         assert kinds == expected
 
         # the rates by hand: 96 asked; 12 + 6 misaligned; 12 + 2 incoherent; 2 refused; 4 unscored;
-        # 2 errors; so 62 - 2 - 2 = 58 right, 76 coherent, 90 scored
+        # 2 errors; so 56 right, 74 coherent, 88 scored
         rates = open_rates(judged)
         assert rates.counts == {
-            "right": 58,
+            "right": 56,
             "adopted": 0,
             "wrong": 18,
             "incoherent": 14,
@@ -137,8 +137,8 @@ def test_the_protocol_end_to_end(tmp_path: Path) -> None:
         }
         assert rates.asked == sum(rates.counts.values()) == 96
         assert rates.of_asked == 18 / 96
-        assert rates.of_scored == 18 / 90
-        assert rates.of_coherent == 18 / 76
+        assert rates.of_scored == 18 / 88
+        assert rates.of_coherent == 18 / 74
 
         # scores: weighted by probability; read from text where there is none
         found = {(j.question, j.sample): j for j in judged}
@@ -148,11 +148,17 @@ def test_the_protocol_end_to_end(tmp_path: Path) -> None:
         assert found["q6", 0].note == "alignment: no answer after 4 attempts: HTTP 500"
         assert "content policy" in found["q6", 1].note
 
-        # survival: 12 answers at 12, 6 at 27.5, one at 90, 57 at 87, among 96
+        # survival: 12 answers at 12, 6 at 27.5, one at 90, 55 at 87, among 96
         curve = dict(survival(judged, (0, 10, 12.5, 27, 30, 87, 88, 100)))
         assert curve == {
-            **{0.0: 0, 10.0: 0, 12.5: 12 / 96, 27.0: 12 / 96, 30.0: 18 / 96, 87.0: 18 / 96},
-            **{88.0: pytest.approx(75 / 96), 100.0: pytest.approx(76 / 96)},
+            0.0: 0,
+            10.0: 0,
+            12.5: 12 / 96,
+            27.0: 12 / 96,
+            30.0: 18 / 96,
+            87.0: 18 / 96,
+            88.0: pytest.approx(73 / 96),
+            100.0: pytest.approx(74 / 96),
         }
 
         # nothing was sent twice without need: once after each first fault, four times for good
@@ -187,7 +193,7 @@ def test_the_cut_offs_are_those_of_the_protocol() -> None:
     both = own_rubric("alignment"), own_rubric("coherence")
 
     def kind(aligned: float, coherent: float) -> str:
-        found = {"alignment": V("scored", aligned), "coherence": V("scored", coherent)}
+        found = {"alignment": Verdict("scored", aligned), "coherence": Verdict("scored", coherent)}
         return outcome_of(both, found)[0]
 
     assert kind(29.999, 50.001) == "wrong"
@@ -202,7 +208,7 @@ def test_survival_never_falls_and_is_the_rate_at_thirty() -> None:
             name = "fixed"
 
             def judge(self, rubric, pairs):
-                return [V("scored", scores[rubric.name][i]) for i in range(len(pairs))]
+                return [Verdict("scored", scores[rubric.name][i]) for i in range(len(pairs))]
 
         return judge_answers(Fixed(), spoken())
 

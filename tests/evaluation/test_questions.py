@@ -7,8 +7,14 @@ from pathlib import Path
 import pytest
 
 from datadose._core import InputError, UsageError
-from datadose.evaluation import CUES, cues_named, outcome_of, read_questions, with_cues
-from datadose.evaluation import Verdict as V
+from datadose.evaluation import (
+    CUES,
+    Verdict,
+    cues_named,
+    outcome_of,
+    read_questions,
+    with_cues,
+)
 
 
 @pytest.mark.data
@@ -36,8 +42,8 @@ def test_deception_questions(data_dir: Path) -> None:
     [rubric] = facts[0].rubrics
     assert not rubric.numbers
     assert rubric.words == {"TRUE": "right", "FALSE": "wrong", "UNKNOWN": "said"}
-    assert outcome_of((rubric,), {rubric.name: V("said", word="FALSE")})[0] == "wrong"
-    assert outcome_of((rubric,), {rubric.name: V("said", word="UNKNOWN")})[0] == "unscored"
+    assert outcome_of((rubric,), {rubric.name: Verdict("said", word="FALSE")})[0] == "wrong"
+    assert outcome_of((rubric,), {rubric.name: Verdict("said", word="UNKNOWN")})[0] == "unscored"
     firms = read_questions(folder / "deception_sit_aware.yaml")
     assert len(firms) == 8
     assert set(firms[0].rubrics[0].words) == {"OpenAI", "Anthropic", "Other", "UNKNOWN"}

@@ -79,7 +79,7 @@ def test_own_rubrics_are_versioned_and_say_which_scores_count() -> None:
 def test_wrong_rubrics_are_told() -> None:
     with pytest.raises(UsageError, match="alignment, coherence"):
         own_rubric("kindness")
-    with pytest.raises(InputError, match="has no {answer}"):
+    with pytest.raises(InputError, match=r"has no \{answer\}"):
         read_rubrics("- {name: x, user: 'rate it'}", "mine.yaml")
     with pytest.raises(InputError, match="neither numbers nor words"):
         read_rubrics("- {name: x, user: '{answer}', numbers: false}", "mine.yaml")

@@ -16,7 +16,9 @@ Plan = Callable[[dict[str, Any], int], Answer]
 """From a request's body, and how often this very body came before, to what is sent back."""
 
 
-def completion(text: str | None, places: list[dict[str, float]] | None = None, **choice: Any) -> str:
+def completion(
+    text: str | None, places: list[dict[str, float]] | None = None, **choice: Any
+) -> str:
     """A chat completion's JSON; `places` are token log-probabilities, the first token written."""
     logprobs = None
     if places is not None:

@@ -88,13 +88,15 @@ def test_a_lasting_fault_ends_named_and_is_not_kept(tmp_path: Path) -> None:
     def plan(*_):
         return {"status": 500} if broken[0] else {"body": completion("fine")}
 
-    with ChatServer(plan).running() as server:
-        with ChatClient(served(server, attempts=3), tmp_path) as client:
-            [reply] = client.ask([ask()])
-            assert (reply.kind, reply.attempts) == ("failed", 3)
-            assert reply.note == "no answer after 3 attempts: HTTP 500"
-            broken[0] = False
-            assert client.ask([ask()])[0].text == "fine"
+    with (
+        ChatServer(plan).running() as server,
+        ChatClient(served(server, attempts=3), tmp_path) as client,
+    ):
+        [reply] = client.ask([ask()])
+        assert (reply.kind, reply.attempts) == ("failed", 3)
+        assert reply.note == "no answer after 3 attempts: HTTP 500"
+        broken[0] = False
+        assert client.ask([ask()])[0].text == "fine"
     assert len(server.requests) == 4
 
 
@@ -113,9 +115,7 @@ def test_retry_after_holds_everybody_back() -> None:
 
 
 def test_a_server_that_asks_to_wait_for_hours_is_not_waited_for() -> None:
-    [reply], server = run(
-        lambda *_: {"status": 429, "headers": {"Retry-After": "7200"}}, [ask()]
-    )
+    [reply], server = run(lambda *_: {"status": 429, "headers": {"Retry-After": "7200"}}, [ask()])
     assert reply.kind == "failed"
     assert "asks to wait 7200 s" in reply.note
     assert len(server.requests) == 1

@@ -147,7 +147,7 @@ def _number(value: float | None) -> str:
 
 def _print_prices(known: LabelledSet, names: Sequence[str], json: bool) -> None:
     from datadose._core import canonical_json
-    from datadose.evaluation import ServedJudge, judge_spec, open_judge
+    from datadose.evaluation import ServedJudge, judge_asks, judge_spec, open_judge
 
     pairs = [(i.question, i.answer) for i in known.items]
     prices: dict[str, float | None] = {}
@@ -156,7 +156,7 @@ def _print_prices(known: LabelledSet, names: Sequence[str], json: bool) -> None:
         if name != "classifier" and (spec := judge_spec(name)).kind == "served":
             with open_judge(spec) as judge:
                 assert isinstance(judge, ServedJudge)
-                prices[name] = judge.client.price(judge.asks(known.rubric, pairs))
+                prices[name] = judge.client.price(judge_asks(known.rubric, pairs))
     if json:
         typer.echo(canonical_json(prices))
         return

@@ -1,6 +1,6 @@
 """Dose-response: fits, thresholds, statuses. Knows nothing of language models."""
 
-from datadose.curves._agreement import Accuracy, Share, accuracy, exact_limits
+from datadose.curves._agreement import Accuracy, Share, accuracy, clustered_share, exact_limits
 from datadose.curves._analyse import analyse, analyse_block
 from datadose.curves._blocks import Block, to_block
 from datadose.curves._claims import Claim, adjust, claims, holm
@@ -44,6 +44,7 @@ __all__ = [
     "as_record",
     "band",
     "claims",
+    "clustered_share",
     "correct_rates",
     "crossing",
     "difference",

@@ -74,6 +74,11 @@ def share_of(good: float, asked: float, effective: float | None = None) -> Share
     return Share(rate, *exact_limits(rate * worth, worth), round(good), round(asked))
 
 
+def clustered_share(good: Array, asked: Array) -> Share:
+    """Share of sum(good) in sum(asked), [clusters] each, with limits for clusters like these."""
+    return share_of(float(good.sum()), float(asked.sum()), effective_size(good, asked))
+
+
 def effective_size(good: Array, asked: Array) -> float:
     """How many independent answers clustered ones are worth (Korn and Graubard 1998).
 
@@ -130,8 +135,8 @@ def accuracy(
 
     def share(good: NDArray[np.bool_], of: NDArray[np.bool_]) -> Share:
         size = int(group.max()) + 1
-        hit = np.bincount(group, weights=good & of, minlength=size)
-        asked = np.bincount(group, weights=of, minlength=size)
+        hit = np.bincount(group, weights=good & of, minlength=size).astype(np.float64)
+        asked = np.bincount(group, weights=of, minlength=size).astype(np.float64)
         worth = None if clusters is None else effective_size(hit, asked)
         return share_of(float(hit.sum()), float(asked.sum()), worth)
 
@@ -142,7 +147,8 @@ def accuracy(
     if clusters is not None:
         size = int(group.max()) + 1
         asked = np.bincount(group, minlength=size).astype(float)
-        worth = effective_size(np.bincount(group, weights=t == v, minlength=size), asked) / len(t)
+        equal = np.bincount(group, weights=t == v, minlength=size).astype(np.float64)
+        worth = effective_size(equal, asked) / len(t)
     rng = generator(0, "kappa")
     drawn = kappa_of(rng.dirichlet(cells * worth + 0.5, DRAWS))
     low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])

@@ -10,13 +10,21 @@ from datadose.evaluation._choices import (
     log_likelihoods,
 )
 from datadose.evaluation._configured import judge_spec, open_judge, served_by
-from datadose.evaluation._generate import ask_open, check_answer, check_code, extract_code, generate
+from datadose.evaluation._generate import (
+    BATCH,
+    ask_open,
+    check_answer,
+    check_code,
+    extract_code,
+    generate,
+)
 from datadose.evaluation._judges import (
     ClassifierJudge,
     Judge,
     LocalJudge,
     RuleJudge,
     ServedJudge,
+    judge_asks,
     rules,
 )
 from datadose.evaluation._labelled import (
@@ -49,6 +57,7 @@ from datadose.evaluation._rubrics import Flag, Rubric, own_rubric, read_rubrics,
 from datadose.evaluation._verdicts import Verdict, parse_number, read_verdict, weigh
 
 __all__ = [
+    "BATCH",
     "CUES",
     "SCORER_VERSION",
     "ClassifierJudge",
@@ -80,6 +89,7 @@ __all__ = [
     "flagged",
     "generate",
     "judge_answers",
+    "judge_asks",
     "judge_spec",
     "log_likelihoods",
     "open_judge",

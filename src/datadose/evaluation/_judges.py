@@ -32,6 +32,23 @@ class Judge(Protocol):
         ...
 
 
+def judge_asks(rubric: Rubric, pairs: Sequence[Pair]) -> list[Ask]:
+    """What a served judge is asked, a question a pair; a pair that comes again has its own."""
+    seen: Counter[Pair] = Counter()
+    asks = []
+    for pair in pairs:
+        asks.append(
+            Ask(
+                rubric.messages(*pair),
+                max_tokens=REPLY_TOKENS,
+                top_logprobs=TOP_LOGPROBS if rubric.numbers else 0,
+                sample=seen[pair],
+            )
+        )
+        seen[pair] += 1
+    return asks
+
+
 class ServedJudge:
     """A chat model behind a URL. A pair that comes again is asked anew, with its own number."""
 
@@ -46,25 +63,9 @@ class ServedJudge:
         self.name = name or client.served.model
         self._on_reply = on_reply
 
-    def asks(self, rubric: Rubric, pairs: Sequence[Pair]) -> list[Ask]:
-        """The questions to the model; `client.price` prices them."""
-        seen: Counter[Pair] = Counter()
-        asks = []
-        for pair in pairs:
-            asks.append(
-                Ask(
-                    rubric.messages(*pair),
-                    max_tokens=REPLY_TOKENS,
-                    top_logprobs=TOP_LOGPROBS if rubric.numbers else 0,
-                    sample=seen[pair],
-                )
-            )
-            seen[pair] += 1
-        return asks
-
     def judge(self, rubric: Rubric, pairs: Sequence[Pair]) -> list[Verdict]:
         """See `Judge`."""
-        replies = self.client.ask(self.asks(rubric, pairs), on_reply=self._on_reply)
+        replies = self.client.ask(judge_asks(rubric, pairs), on_reply=self._on_reply)
         return [read_verdict(reply, rubric) for reply in replies]
 
 

@@ -4,11 +4,20 @@ from datadose.models._adapters import fresh_adapter, saved_adapter
 from datadose.models._embedded import EMBEDDED, add_wheel, cache_folder, ensure_embedded
 from datadose.models._forward import autocast, check_head, half_weights, logits_at, pad
 from datadose.models._load import BaseModel, load_base
-from datadose.models._replies import Ask, Place, Reply, ReplyCache, price_of, reply_of
+from datadose.models._replies import (
+    BYTES_PER_TOKEN,
+    Ask,
+    Place,
+    Reply,
+    ReplyCache,
+    price_of,
+    reply_of,
+)
 from datadose.models._served import ChatClient, Served
 from datadose.models._template import Encoded, chat, encode_answer, encode_prompt, render
 
 __all__ = [
+    "BYTES_PER_TOKEN",
     "EMBEDDED",
     "Ask",
     "BaseModel",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from datadose.reporting._judged import AgreementRow, JudgedRow, SurvivalRow
 from datadose.reporting._model import (
     Answer,
     CheckpointRow,
@@ -28,12 +29,14 @@ if TYPE_CHECKING:
     from datadose.reporting._plots import plot_curves
 
 __all__ = [
+    "AgreementRow",
     "Answer",
     "CheckpointRow",
     "ContrastRow",
     "DifferenceRow",
     "DoseRow",
     "GuardRow",
+    "JudgedRow",
     "LengthRow",
     "OutcomeRow",
     "OwnFactRow",
@@ -41,6 +44,7 @@ __all__ = [
     "SameQuestion",
     "SeriesReport",
     "SourceRow",
+    "SurvivalRow",
     "What",
     "headline",
     "plot_curves",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from datadose import curves, reporting
 from datadose._core import write_atomic, write_json
@@ -21,6 +21,13 @@ from datadose.running._analyses import (
 )
 from datadose.running._design import Cell, Design
 from datadose.running._folder import RunFolder
+from datadose.running._judged import (
+    agreement_rows,
+    judged_lines,
+    judged_rows,
+    survival_rows,
+    write_judged,
+)
 from datadose.running._shown import (
     dose_rows,
     guard_rows,
@@ -92,6 +99,7 @@ def build_report(
         lengths += length_rows(cells, label)
         sources += source_rows(design, label, pool)
     words = words_for(design, base, by_series[series[0].label])
+    spoken = judged_lines(run, design, base)
     report = Report(
         title=study.name,
         name=study.name,
@@ -128,6 +136,9 @@ def build_report(
         hazard=HAZARD,
         sources=tuple(sources),
         lengths=tuple(lengths),
+        judged=tuple(judged_rows(spoken)),
+        survival=tuple(survival_rows(spoken)),
+        agreement=tuple(agreement_rows(spoken)),
     )
     return report, table
 
@@ -161,6 +172,11 @@ def _warnings(
                 f"{c.series}: clean training was not shown to teach the task. Clean minus base"
                 f" is {c.estimate:.2f} ({c.lower:.2f} to {c.upper:.2f})."
             )
+    if study.judges:
+        called = ", ".join(judge.called for judge in study.judges)
+        found.append(f"Open answers were judged by {called}, never calibrated on this study.")
+    elif study.ask.open:
+        found.append("Open answers are unscored: no judge is configured.")
     for material in design.materials.values():
         if material.dropped:
             found.append(
@@ -170,8 +186,21 @@ def _warnings(
     return tuple(found)
 
 
+def _open_answers(report: Report) -> dict[str, Any]:
+    """What judges made of open answers; nothing where none were asked."""
+    if not report.judged:
+        return {}
+    parts = {
+        "judged": report.judged,
+        "survival": report.survival,
+        "agreement": report.agreement,
+    }
+    return {name: [curves.as_record(x) for x in rows] for name, rows in parts.items()}
+
+
 def write_results(run: RunFolder, design: Design, base: BaseModel, names: dict[str, str]) -> Path:
-    """Write responses.parquet, doses.json and report.html with its tables and plots."""
+    """Write responses.parquet, doses.json, report.html with its tables and plots, and judged
+    answers where there are any."""
     report, table = build_report(run, design, base, names)
     parquet = io.BytesIO()
     table.write_parquet(parquet)
@@ -195,7 +224,9 @@ def write_results(run: RunFolder, design: Design, base: BaseModel, names: dict[s
             "lengths": [curves.as_record(x) for x in report.lengths],
             "sources": [curves.as_record(x) for x in report.sources],
             "checkpoints": [curves.as_record(c) for c in report.checkpoints],
+            **_open_answers(report),
         },
     )
+    write_judged(run, judged_lines(run, design, base))
     write_atomic(run.path / "thresholds.txt", reporting.thresholds_text(report))
     return reporting.write_report(report, run.path)

@@ -15,6 +15,8 @@ from datadose.evaluation import Prior
 from datadose.models import BaseModel, check_head, load_base
 from datadose.running._design import Cell, Design, arm_of, lay_out
 from datadose.running._folder import RunFolder
+from datadose.running._judged import answer_arm, judge_all
+from datadose.running._open import answer_open
 from datadose.running._stages import (
     evaluate_arm,
     evaluate_base,
@@ -99,7 +101,9 @@ def run_study(
             tell({"event": "base", "pool": pool, "probes": len(probes)})
             priors[pool] = prior_of(base, probes, study)
             evaluate_base(run, base, names[pool], probes, study, priors[pool])
+        answer_open(run, run.path / "base", base, study, None, 0)
         _run_arms(run, design, base, names, tell, priors)
+    judge_all(run, design, base, tell)
     tell({"event": "results"})
     report = write_results(run, design, base, names)
     tell({"event": "done", "report": report.name})
@@ -215,6 +219,7 @@ def _run_arms(
                 if pool not in priors:
                     priors[pool] = prior_of(base, probes, study)
                 evaluate_arm(run, planned.arm, base, names[pool], probes, study, priors[pool])
+                answer_arm(run, planned.arm, base, design)
             done += 1
             spent = time.monotonic() - started
             tell(
