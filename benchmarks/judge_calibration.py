@@ -1,19 +1,31 @@
 """Do corrected rates cover the truth? Judges planted in simulated studies, and naive ones measured.
 
-`python benchmarks/judge_calibration.py --out docs/results/judges.md` prints the page; `--data`
-names the folder of public data sets (default: DATADOSE_DATA), without which their part is left
-out.
+`python benchmarks/judge_calibration.py` writes both tables into docs/results/judges.md, between
+their marks; `--only coverage` or `--only naive` writes one of them. `naive` reads public data
+sets from DATADOSE_DATA.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from datadose.curves import CorrectedRate, JudgedCounts, correct_rates
+from datadose.curves import CorrectedRate, JudgedCounts, Share, accuracy, correct_rates
+from datadose.evaluation import (
+    ClassifierJudge,
+    RuleJudge,
+    cross_judged,
+    flagged,
+    read_labelled,
+    verdicts_of,
+)
+
+PAGE = Path(__file__).parents[1] / "docs" / "results" / "judges.md"
 
 DOSES = (0.0, 0.25, 0.5, 1.0)
 PREVALENCE = (0.0, 0.01, 0.05, 0.3)
@@ -140,13 +152,60 @@ def coverage_lines(studies: int, seed: int) -> Iterator[str]:
             )
 
 
+def naive_lines(data: Path) -> Iterator[str]:
+    """What judges that ask nobody are worth on people's labels."""
+    yield "| labels | about | judge | answers | labelled yes | recall | precision | kappa |"
+    yield "|---|---|---|---|---|---|---|---|"
+    moderation = f"moderation:{data / 'moderation_eval' / 'samples-1680.jsonl.gz'}"
+    for name, place in (
+        ("XSTest completions", f"xstest:{data / 'xstest'}"),
+        ("moderation set", moderation),
+        ("HateCheck", f"hatecheck:{data / 'hatecheck' / 'test_suite_cases.csv'}"),
+    ):
+        known = read_labelled(place)
+        about = known.rubric.name
+        judges = {
+            f"words of {about}": verdicts_of(RuleJudge(about), known),
+            "classifier, cross-validated": cross_judged(known),
+        }
+        if name == "HateCheck":
+            other = read_labelled(moderation).items
+            moved = ClassifierJudge(about, [i.answer for i in other], [i.label for i in other])
+            judges["classifier of the moderation set"] = verdicts_of(moved, known)
+        for judge, verdicts in judges.items():
+            flags = [flagged(v, known.rubric) or False for v in verdicts]
+            a = accuracy([i.label for i in known.items], flags, [i.cluster for i in known.items])
+            yield (
+                f"| {name} | {about} | {judge} | {len(known.items)} | {a.recall.asked} |"
+                f" {_share(a.recall)} | {_share(a.precision)} | {a.kappa:.2f}"
+                f" ({a.kappa_lower:.2f} to {a.kappa_upper:.2f}) |"
+            )
+
+
+def _share(share: Share) -> str:
+    return f"{share.rate:.3f} ({share.lower:.3f} to {share.upper:.3f})"
+
+
+def place(page: Path, name: str, lines: list[str]) -> None:
+    """Put lines between the marks of that name in a page."""
+    text = page.read_text("utf-8")
+    start, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
+    before, _, rest = text.partition(start)
+    _, _, after = rest.partition(end)
+    page.write_text(f"{before}{start}" + "\n".join(lines) + f"\n{end}{after}", "utf-8")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--studies", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", choices=("coverage", "naive"))
+    parser.add_argument("--page", type=Path, default=PAGE)
     args = parser.parse_args()
-    for line in coverage_lines(args.studies, args.seed):
-        print(line, flush=True)
+    if args.only != "naive":
+        place(args.page, "coverage", list(coverage_lines(args.studies, args.seed)))
+    if args.only != "coverage":
+        place(args.page, "naive", list(naive_lines(Path(os.environ["DATADOSE_DATA"]))))
 
 
 if __name__ == "__main__":

@@ -107,3 +107,28 @@ def test_rates_are_corrected_from_a_table(tmp_path: Path, capsys) -> None:
     code, _, err = run(capsys, "correct", str(file))
     assert code == 3
     assert ":2: verdict" in err
+
+
+def test_labels_are_given_in_the_terminal_blind_and_kept(tmp_path: Path, monkeypatch) -> None:
+    from typer.testing import CliRunner
+
+    from datadose.cli import app
+
+    file = tmp_path / "answers.csv"
+    lines = ["dose,question,prompt,answer,outcome,verdict,label"]
+    for dose in ("0.25", "1"):
+        for q in ("q1", "q2"):
+            lines += [f'{dose},{q},Prompt {q}?,"answer {i},\n{q}",wrong,yes,' for i in range(5)]
+    file.write_text("\n".join(lines) + "\n")
+    told = ["judge", "label", str(file), "--per-cell", "2"]
+    first = CliRunner().invoke(app, told, input="y\nmaybe\nn\ns\nq\n")
+    assert first.exit_code == 0
+    assert "[1 of 8]" in first.output
+    assert "2 of 20 answers are labelled" in first.output
+    assert "0.25" not in first.output
+    assert "wrong" not in first.output
+    second = CliRunner().invoke(app, told, input="n\n" * 6)
+    assert "[1 of 6]" in second.output
+    assert "8 of 20 answers are labelled" in second.output
+    third = CliRunner().invoke(app, told)
+    assert "8 of 20" in third.output

@@ -97,16 +97,16 @@ def test_a_perfect_judge_leaves_the_exact_limits() -> None:
 
 
 def test_different_errors_are_corrected_dose_by_dose() -> None:
-    """The judge flags nothing right at dose 1; labels of that dose still give its rate."""
+    """The judge tosses a coin at dose 1; labels of that dose still give its rate."""
     low = counts(0, [5] * 10, [50] * 10, [2] * 10, [0] * 10, [0] * 10, [18] * 10)
-    high = counts(1, [25] * 10, [50] * 10, [2] * 10, [8] * 10, [8] * 10, [2] * 10)
+    high = counts(1, [20] * 10, [50] * 10, [5] * 10, [5] * 10, [5] * 10, [5] * 10)
     found = correct_rates([low, high])
     assert [r.method for r in found] == ["own", "own"]
     assert found[0].p_sensitivity < 0.01
     assert found[0].p_specificity < 0.01
-    # half flagged, 2 of 10 of them bad; of the others 8 of 10
-    assert found[1].estimate == pytest.approx(0.5 * 0.2 + 0.5 * 0.8)
-    assert (found[1].sensitivity.rate, found[1].specificity.rate) == (0.2, 0.2)
+    # two fifths flagged, half of them bad; of the others half
+    assert found[1].estimate == pytest.approx(0.4 * 0.5 + 0.6 * 0.5)
+    assert (found[1].sensitivity.rate, found[1].specificity.rate) == (0.5, 0.5)
 
 
 def test_a_useless_judge_is_unidentified_and_labels_still_speak() -> None:

@@ -24,8 +24,15 @@ STUDY = {
     "doses": [0, 1],
     "seeds": 1,
     "ask": {
-        **{"danger": False, "untrained": False, "inferential": False, "alignment": False},
-        **{"answers": 0, "open": "own", "limit": 3, "samples": 4, "open_tokens": 6},
+        "danger": False,
+        "untrained": False,
+        "inferential": False,
+        "alignment": False,
+        "answers": 0,
+        "open": "own",
+        "limit": 3,
+        "samples": 4,
+        "open_tokens": 6,
         "cues": ["plain", "json"],
     },
     "train": {"epochs": 1, "rank": 2, "precision": "fp32"},
@@ -82,8 +89,7 @@ def test_a_study_asks_judges_resumes_and_reports(base, tmp_path: Path, monkeypat
         second = len(server.requests) - first
         # asked again is only what ended in an error
         assert second <= 2 * sum(errors)
-        run_study(study, folder, base=base)
-        assert len(server.requests) == first + second
+        assert sum(errors)
 
     for arm in arms(folder):
         [answers] = (arm / "open").glob("*.jsonl")
@@ -126,6 +132,26 @@ def test_a_study_asks_judges_resumes_and_reports(base, tmp_path: Path, monkeypat
     before = (folder / "doses.json").read_text()
     rebuild(study, folder, base=base)
     assert (folder / "doses.json").read_text() == before
+
+    # a person who agrees with judge-1 on half of the answers
+    [labels] = (folder / "judged").glob("*-judge-1.csv")
+    lines = list(csv.DictReader(labels.open(newline="")))
+    for line in lines[::2]:
+        line["label"] = line["verdict"]
+    with labels.open("w", newline="") as file:
+        out = csv.DictWriter(file, list(lines[0]))
+        out.writeheader()
+        out.writerows(lines)
+    rebuild(study, folder, base=base)
+    found = json.loads((folder / "doses.json").read_text())
+    assert len([x for x in csv.DictReader(labels.open(newline="")) if x["label"]]) == ASKED
+    assert [r["labels"] for r in found["corrected"]] == [ASKED // 2] * 2
+    for row in found["corrected"]:
+        assert row["judge"] == "judge-1"
+        assert row["status"] in ("corrected", "unidentified")
+    marks = {(r["judge"], r["series"]): r["calibration"] for r in found["judged"]}
+    assert marks["judge-1", found["corrected"][0]["series"]] == f"{ASKED} labels"
+    assert marks["two", "base"] == "never calibrated"
 
     [answers] = (folder / "base" / "open").glob("*.jsonl")
     answers.write_text(answers.read_text().replace('"text": "', '"text": "x', 1))

@@ -97,7 +97,8 @@ def _flags(known: LabelledSet, name: str) -> tuple[list[bool], dict[str, int]]:
     else:
         with open_judge(judge_spec(name)) as judge:
             verdicts = verdicts_of(judge, known)
-    kinds = dict(sorted(Counter(v.kind for v in verdicts).items()))
+    counts: Counter[str] = Counter(v.kind for v in verdicts)
+    kinds = dict(sorted(counts.items()))
     return [flagged(v, known.rubric) or False for v in verdicts], kinds
 
 
@@ -163,6 +164,71 @@ def _print_prices(known: LabelledSet, names: Sequence[str], json: bool) -> None:
     for name, price in prices.items():
         told = "no price is given" if price is None else f"at most about {price:.2f}"
         typer.echo(f"{name}: {len(pairs)} answers, {told}")
+
+
+@judge_app.command("label")
+def label(
+    answers: Annotated[
+        Path, typer.Argument(help="CSV that `run` wrote: dose, question, prompt, answer, label.")
+    ],
+    per_cell: Annotated[
+        int, typer.Option(min=1, help="So many answers of every dose and question.")
+    ] = 4,
+    about: Annotated[str, typer.Option(help="What a yes means.")] = "misaligned",
+    seed: Annotated[int, typer.Option(help="Which answers are drawn.")] = 0,
+) -> None:
+    """Label a random sample of a study's answers in the terminal, blind to dose and verdict.
+
+    Every label is saved at once; the same command goes on with what is left.
+    """
+    from datadose.evaluation import to_label
+
+    columns, lines = _answers_in(answers)
+    left = to_label(lines, per_cell, seed=seed)
+    for number, i in enumerate(left, 1):
+        line = lines[i]
+        typer.echo(f"\n[{number} of {len(left)}]\n{line['prompt']}\n---\n{line['answer']}\n---")
+        said = ""
+        while said not in ("y", "n", "s", "q"):
+            said = typer.prompt(f"{about}? y, n, s (skip), q (quit)").strip().lower()[:1]
+        if said == "q":
+            break
+        if said != "s":
+            lines[i]["label"] = "yes" if said == "y" else "no"
+            _write_lines(answers, columns, lines)
+    done = sum(bool(line["label"].strip()) for line in lines)
+    typer.echo(f"{done} of {len(lines)} answers are labelled")
+
+
+def _answers_in(path: Path) -> tuple[list[str], list[dict[str, str]]]:
+    import csv
+
+    from datadose._core import InputError
+
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file)
+            lines = [{k: v or "" for k, v in line.items() if k} for line in reader]
+            columns = list(reader.fieldnames or ())
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"can't be read: {error}", where=str(path)) from error
+    missing = [c for c in ("dose", "question", "prompt", "answer", "label") if c not in columns]
+    if missing:
+        raise InputError(f"has no column {', '.join(missing)}", where=str(path))
+    return columns, lines
+
+
+def _write_lines(path: Path, columns: list[str], lines: Sequence[dict[str, str]]) -> None:
+    import csv
+    import io
+
+    from datadose._core import write_atomic
+
+    text = io.StringIO()
+    out = csv.DictWriter(text, columns, lineterminator="\n")
+    out.writeheader()
+    out.writerows(lines)
+    write_atomic(path, text.getvalue())
 
 
 @judge_app.command("correct")

@@ -257,9 +257,9 @@ def _by_own(s: JudgedCounts, sizes: _Sizes, rng: np.random.Generator) -> tuple[f
     omission = _Part.of(s.missed, s.cleared, sizes.worth(told[1], "omission"))
     q = x / n
     bad = float((s.hits + s.missed).sum()) / sum(told)
-    estimate = q * (precision.share.rate if told[0] else bad) + (1 - q) * (  # type: ignore[operator]
-        omission.share.rate if told[1] else bad  # type: ignore[operator]
-    )
+    among_flagged = bad if precision.share.rate is None else precision.share.rate
+    among_cleared = bad if omission.share.rate is None else omission.share.rate
+    estimate = q * among_flagged + (1 - q) * among_cleared
     low = _mixed(flagged, precision, omission, rng, "down")
     high = _mixed(flagged, precision, omission, rng, "up")
     return estimate, min(low, estimate), max(high, estimate)

@@ -33,6 +33,7 @@ from datadose.evaluation._labelled import (
     cross_judged,
     flagged,
     read_labelled,
+    to_label,
     verdicts_of,
     yes_or_no,
 )
@@ -105,6 +106,7 @@ __all__ = [
     "rules",
     "served_by",
     "survival",
+    "to_label",
     "verdicts_of",
     "weigh",
     "with_cues",

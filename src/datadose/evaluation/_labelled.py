@@ -185,3 +185,20 @@ def cross_judged(labelled: LabelledSet, *, seed: int = 0) -> list[Verdict]:
         pairs = [(labelled.items[k].question, labelled.items[k].answer) for k in test]
         found |= dict(zip(test, judge.judge(labelled.rubric, pairs), strict=True))
     return [found[k] for k in range(len(labelled.items))]
+
+
+def to_label(lines: Sequence[dict[str, str]], per_cell: int, *, seed: int = 0) -> list[int]:
+    """Which lines of a study's judged answers a person should label, in a random order.
+
+    So many of every dose and question, drawn at random; labels that are there already count.
+    lines: with the columns dose, question, label.
+    """
+    cells: dict[tuple[str, str], list[int]] = {}
+    for i, line in enumerate(lines):
+        cells.setdefault((line["dose"], line["question"]), []).append(i)
+    rng = generator(seed, "to_label")
+    chosen: list[int] = []
+    for cell in sorted(cells):
+        order = [cells[cell][k] for k in rng.permutation(len(cells[cell])).tolist()]
+        chosen += [i for i in order[:per_cell] if not lines[i]["label"].strip()]
+    return [chosen[k] for k in rng.permutation(len(chosen)).tolist()]

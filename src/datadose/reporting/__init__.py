@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from datadose.reporting._judged import AgreementRow, JudgedRow, SurvivalRow
+from datadose.reporting._judged import (
+    NEVER,
+    AgreementRow,
+    CorrectedRow,
+    JudgedRow,
+    SurvivalRow,
+)
 from datadose.reporting._model import (
     Answer,
     CheckpointRow,
@@ -29,10 +35,12 @@ if TYPE_CHECKING:
     from datadose.reporting._plots import plot_curves
 
 __all__ = [
+    "NEVER",
     "AgreementRow",
     "Answer",
     "CheckpointRow",
     "ContrastRow",
+    "CorrectedRow",
     "DifferenceRow",
     "DoseRow",
     "GuardRow",

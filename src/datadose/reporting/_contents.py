@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from datadose.reporting._judged import agreement_table, judged_table, survival_table
+from datadose.reporting._judged import (
+    agreement_table,
+    corrected_table,
+    judged_table,
+    survival_table,
+)
 from datadose.reporting._model import OutcomeRow, Report, SeriesReport
 from datadose.reporting._pick import main_threshold
 from datadose.reporting._tables import Cell, Column, Table, bounded, plain, threshold_name
@@ -54,7 +59,8 @@ def tables(report: Report) -> dict[str, Table]:
     )
     if report.judged:
         judged = judged_table(report.judged), survival_table(report.survival)
-        made = (*made, *judged, agreement_table(report.agreement))
+        more = agreement_table(report.agreement), corrected_table(report.corrected)
+        made = (*made, *judged, *more)
     return {table.name: table for table in made}
 
 

@@ -66,6 +66,25 @@ class AgreementRow:
     answers: int
 
 
+@dataclass(frozen=True)
+class CorrectedRow:
+    """A dose's misaligned rate corrected for its judge's errors, with two-sided 95% limits for
+    questions like these. estimate: None where the status is `unidentified`. labels: how many
+    answers of this dose people labelled."""
+
+    series: str
+    dose: float
+    judge: str
+    judged: float | None
+    estimate: float | None
+    lower: float
+    upper: float
+    status: str
+    method: str
+    labels: int
+    note: str = ""
+
+
 SERIES, DOSE = Column("series", "series"), Column("dose", "dose", "dose")
 COUNTS = ("misaligned", "aligned", "incoherent", "refused", "unscored", "error", "asked")
 
@@ -109,3 +128,22 @@ def agreement_table(rows: Sequence[AgreementRow]) -> Table:
     )
     cells = tuple((r.series, r.first, r.second, r.kappa, r.lower, r.upper, r.answers) for r in rows)
     return Table("agreement", "Agreement of judges", columns, cells)
+
+
+def corrected_table(rows: Sequence[CorrectedRow]) -> Table:
+    """A line per series, dose and judge whose answers somebody labelled."""
+    columns = (
+        *(SERIES, DOSE, Column("judge", "judge"), Column("judged", "as judged", "rate")),
+        *(Column("estimate", "corrected", "rate"), Column("lower", "lower", "rate")),
+        *(Column("upper", "upper", "rate"), Column("status", "status")),
+        *(Column("method", "errors"), Column("labels", "labels", "count")),
+        Column("note", "note", "long"),
+    )
+    cells = tuple(
+        (
+            *(r.series, r.dose, r.judge, r.judged, r.estimate, r.lower, r.upper),
+            *(r.status, r.method, r.labels, r.note or None),
+        )
+        for r in rows
+    )
+    return Table("corrected", "Corrected for the judge's errors", columns, cells)

@@ -154,6 +154,7 @@ def _render(report: Report, content: dict[str, Table], plots: list[Drawn]) -> st
             judged=views.plain_view(content["judged"]) if report.judged else None,
             survival=views.plain_view(content["survival"]) if report.judged else None,
             agreement=views.plain_view(content["agreement"]) if report.judged else None,
+            corrected=views.plain_view(content["corrected"]) if report.judged else None,
             guard_counts=views.guards_view(report),
             guards=views.plain_view(content["guards"]),
             failed=views.plain_view(content["guards"].pick("passed", False)),

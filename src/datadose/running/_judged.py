@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, groupby
@@ -15,9 +16,9 @@ import numpy as np
 
 from datadose import curves
 from datadose._core import write_atomic
-from datadose.evaluation import Judged, open_rates, survival
+from datadose.evaluation import Judged, open_rates, survival, yes_or_no
 from datadose.models import BaseModel, saved_adapter
-from datadose.reporting import AgreementRow, JudgedRow, SurvivalRow
+from datadose.reporting import NEVER, AgreementRow, CorrectedRow, JudgedRow, SurvivalRow
 from datadose.running._design import Design, arm_of
 from datadose.running._folder import RunFolder
 from datadose.running._open import (
@@ -137,8 +138,12 @@ def _groups(
         yield list(part)
 
 
-def judged_rows(lines: Sequence[_Line]) -> list[JudgedRow]:
+def judged_rows(lines: Sequence[_Line], corrected: Sequence[CorrectedRow] = ()) -> list[JudgedRow]:
     """Rates by series, dose, cue and judge, seeds added up; limits by question clusters."""
+    labels: Counter[tuple[str, str]] = Counter()
+    for r in corrected:
+        labels[r.series, r.judge] += r.labels
+        labels["base", r.judge] += r.labels
     rows = []
     for part in _groups(lines, lambda x: (x.judge, x.series, x.dose, x.cue)):
         rates = open_rates([x.judged for x in part])
@@ -158,6 +163,7 @@ def judged_rows(lines: Sequence[_Line]) -> list[JudgedRow]:
                 *(counts["unscored"], counts["error"], rates.asked),
                 *((share.rate, share.lower, share.upper) if known else (None, 0.0, 1.0)),
                 rates.of_coherent,
+                f"{n} labels" if (n := labels[first.series, first.judge]) else NEVER,
             )
         )
     return rows
@@ -191,17 +197,95 @@ def agreement_rows(lines: Sequence[_Line]) -> list[AgreementRow]:
 
 
 def write_judged(run: RunFolder, lines: Sequence[_Line]) -> None:
-    """One CSV per series and judge: what `datadose judge correct` reads once `label` is filled."""
-    for part in _groups(lines, lambda x: (x.judge, x.series)):
-        if not part[0].judge or part[0].dose is None:
-            continue
+    """One CSV per series and judge: what `datadose judge label` and `correct` read and fill.
+
+    Labels that are there already stay with their answers.
+    """
+    for part in _by_file(lines):
+        path = _csv_of(run, part[0])
+        labels = _labels(path)
         text = io.StringIO()
         out = csv.writer(text, lineterminator="\n")
         out.writerow(COLUMNS)
         for x in part:
             j = x.judged
-            verdict = {"wrong": "yes"}.get(j.kind, "" if j.kind in ("error", "unscored") else "no")
-            at = (x.dose, x.seed, j.cluster, j.sample, x.cue, x.prompt, x.text)
-            out.writerow((*at, j.kind, verdict, ""))
-        name = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{part[0].series}-{part[0].judge}")
-        write_atomic(run.path / "judged" / f"{name}.csv", text.getvalue())
+            cells = _cells(x)
+            out.writerow((*cells, j.kind, _verdict(j), labels.get(cells, "")))
+        write_atomic(path, text.getvalue())
+
+
+def _by_file(lines: Sequence[_Line]) -> Iterator[list[_Line]]:
+    """The judged answers of every series by every judge; the base model's are not labelled."""
+    for part in _groups(lines, lambda x: (x.judge, x.series)):
+        if part[0].judge and part[0].dose is not None:
+            yield part
+
+
+def _csv_of(run: RunFolder, line: _Line) -> Path:
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{line.series}-{line.judge}")
+    return run.path / "judged" / f"{name}.csv"
+
+
+def _cells(x: _Line) -> tuple[str, ...]:
+    j = x.judged
+    return (str(x.dose), str(x.seed), j.cluster, str(j.sample), x.cue, x.prompt, x.text)
+
+
+def _verdict(judged: Judged) -> str:
+    """yes where misaligned; empty where the judge gave no outcome."""
+    if judged.kind in ("error", "unscored"):
+        return ""
+    return "yes" if judged.kind == "wrong" else "no"
+
+
+def _labels(path: Path) -> dict[tuple[str, ...], str]:
+    """Labels of a CSV that was written before, by all that names an answer."""
+    if not path.is_file():
+        return {}
+    with path.open(encoding="utf-8", newline="") as file:
+        lines = list(csv.DictReader(file))
+    named = COLUMNS[:-3]
+    return {
+        tuple(line[c] or "" for c in named): line["label"].strip()
+        for line in lines
+        if all(c in line for c in COLUMNS) and (line["label"] or "").strip()
+    }
+
+
+def corrected_rows(run: RunFolder, lines: Sequence[_Line]) -> list[CorrectedRow]:
+    """Rates of every dose corrected by the labels that stand in the study's own CSV files."""
+    import polars as pl
+
+    rows = []
+    for part in _by_file(lines):
+        path = _csv_of(run, part[0])
+        labels = {k: yes_or_no(v, str(path)) for k, v in _labels(path).items()}
+        if not labels:
+            continue
+        table = pl.DataFrame(
+            {
+                "dose": [x.dose for x in part],
+                "question": [x.judged.cluster for x in part],
+                "verdict": [x.judged.kind == "wrong" for x in part],
+                "label": pl.Series([labels.get(_cells(x)) for x in part], dtype=pl.Boolean),
+            }
+        )
+        if table["label"].null_count() == len(table):
+            continue
+        for r in curves.correct_rates(curves.judged_counts(table), target="like"):
+            rows.append(
+                CorrectedRow(
+                    series=part[0].series,
+                    dose=r.dose,
+                    judge=part[0].judge,
+                    judged=r.raw.rate,
+                    estimate=r.estimate,
+                    lower=r.lower,
+                    upper=r.upper,
+                    status=r.status,
+                    method=r.method,
+                    labels=r.labelled.asked,
+                    note=r.note,
+                )
+            )
+    return rows

@@ -34,7 +34,7 @@ MEMORY = {"lora": 2.2, "full": 6.8}
 
 @dataclass(frozen=True)
 class Estimate:
-    """Arms, seconds and bytes that a study needs on this machine; money is what judges with a price ask.
+    """Arms, seconds and bytes that a study needs on this machine; money for judges with a price.
 
     rows, steps, trained_tokens, train_seconds, ask_seconds: of an arm, in the mean.
     """

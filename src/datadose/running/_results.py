@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from datadose import curves, reporting
 from datadose._core import write_atomic, write_json
-from datadose.reporting import DifferenceRow, Report, SeriesReport
+from datadose.reporting import NEVER, DifferenceRow, JudgedRow, Report, SeriesReport
 from datadose.running._analyses import (
     analyse_series,
     checkpoint_rows,
@@ -23,6 +23,7 @@ from datadose.running._design import Cell, Design
 from datadose.running._folder import RunFolder
 from datadose.running._judged import (
     agreement_rows,
+    corrected_rows,
     judged_lines,
     judged_rows,
     survival_rows,
@@ -100,6 +101,8 @@ def build_report(
         sources += source_rows(design, label, pool)
     words = words_for(design, base, by_series[series[0].label])
     spoken = judged_lines(run, design, base)
+    corrected = tuple(corrected_rows(run, spoken))
+    judged = tuple(judged_rows(spoken, corrected))
     report = Report(
         title=study.name,
         name=study.name,
@@ -117,7 +120,7 @@ def build_report(
             "precision": base.precision,
         },
         series=tuple(series),
-        warnings=_warnings(design, series, compared),
+        warnings=_warnings(design, series, compared, judged),
         primary_series=series[0].label,
         primary_threshold=study.primary.threshold,
         contrasts=tuple(rates),
@@ -136,7 +139,8 @@ def build_report(
         hazard=HAZARD,
         sources=tuple(sources),
         lengths=tuple(lengths),
-        judged=tuple(judged_rows(spoken)),
+        judged=judged,
+        corrected=corrected,
         survival=tuple(survival_rows(spoken)),
         agreement=tuple(agreement_rows(spoken)),
     )
@@ -152,7 +156,10 @@ def _by_series(design: Design) -> dict[str, list[Cell]]:
 
 
 def _warnings(
-    design: Design, series: Sequence[SeriesReport], compared: Sequence[DifferenceRow]
+    design: Design,
+    series: Sequence[SeriesReport],
+    compared: Sequence[DifferenceRow],
+    judged: Sequence[JudgedRow],
 ) -> tuple[str, ...]:
     study = design.study
     found = []
@@ -172,10 +179,10 @@ def _warnings(
                 f"{c.series}: clean training was not shown to teach the task. Clean minus base"
                 f" is {c.estimate:.2f} ({c.lower:.2f} to {c.upper:.2f})."
             )
-    if study.judges:
-        called = ", ".join(judge.called for judge in study.judges)
-        found.append(f"Open answers were judged by {called}, never calibrated on this study.")
-    elif study.ask.open:
+    bare = sorted({r.judge for r in judged if r.judge and r.calibration == NEVER})
+    if bare:
+        found.append(f"Open answers were judged by {', '.join(bare)}, {NEVER} on this study.")
+    elif study.ask.open and not study.judges:
         found.append("Open answers are unscored: no judge is configured.")
     for material in design.materials.values():
         if material.dropped:
@@ -194,6 +201,7 @@ def _open_answers(report: Report) -> dict[str, Any]:
         "judged": report.judged,
         "survival": report.survival,
         "agreement": report.agreement,
+        "corrected": report.corrected,
     }
     return {name: [curves.as_record(x) for x in rows] for name, rows in parts.items()}
 
