@@ -9,11 +9,11 @@ STAMP := $(VENV)/.installed
 quickstart: $(STAMP)  ## fine-tune at several doses, test every model, write the report
 	$(BIN)/datadose run examples/quickstart.yaml
 
-test: $(STAMP)  ## all tests
-	$(BIN)/python -m pytest
+test: $(STAMP)  ## all tests, on two cores
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 unit: $(STAMP)  ## quick tests only
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -76,16 +77,16 @@ def test_fit_reads_a_table_by_hand(tmp_path: Path, capsys) -> None:
 
 
 def test_help_answers_in_half_a_second() -> None:
-    code = "import time; a=time.perf_counter(); import datadose.cli; print(time.perf_counter()-a)"
-    seconds = min(
-        float(
-            subprocess.run(
-                [sys.executable, "-c", code], capture_output=True, text=True, check=True
-            ).stdout
+    """In processor time, so that what else this machine does is left out."""
+    took = []
+    for _ in range(3):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run(
+            [sys.executable, "-m", "datadose", "--help"], capture_output=True, check=True
         )
-        for _ in range(3)
-    )
-    assert seconds < 0.5
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        took.append(after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
+    assert min(took) < 0.5
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from datadose.curves._difference import Difference, difference
 from datadose.curves._fits import crossing, isotonic, null_fact, null_plurality
 from datadose.curves._judged_table import judged_counts
 from datadose.curves._means import Means, arm_means
-from datadose.curves._models import ModelFit, fit_model, model_benchmark, model_limits
+from datadose.curves._model_limits import model_limits
+from datadose.curves._models import ModelFit, fit_model, model_benchmark
 from datadose.curves._profile import Limits, Profile, band, profile, ratio_limits, turn_limits
 from datadose.curves._public import adjusted, analyse_table, read_table, thresholds
 from datadose.curves._types import Analysis, Contrast, Curve, Point, Spec, Status, Threshold

@@ -20,10 +20,10 @@ from datadose.curves._contrasts import (
     peak,
     recoveries,
 )
-from datadose.curves._fits import GRID, monotone_curve
 from datadose.curves._means import Means, arm_means, oriented
-from datadose.curves._profile import Profile, band, profile, ratio_limits, turn_limits
-from datadose.curves._shapes import FAMILIES
+from datadose.curves._profile import Profile, profile, ratio_limits, turn_limits
+from datadose.curves._random_effects import random_effects
+from datadose.curves._show import base_point, curves_of, families, in_units, points_of
 from datadose.curves._status import (
     ALIVE,
     EQUIVALENT,
@@ -33,8 +33,7 @@ from datadose.curves._status import (
     judged,
     undefined,
 )
-from datadose.curves._student import t_quantile
-from datadose.curves._types import Analysis, Contrast, Curve, Point, Spec, Threshold
+from datadose.curves._types import Analysis, Contrast, Spec, Threshold
 
 if TYPE_CHECKING:
     import polars as pl
@@ -60,24 +59,24 @@ def analyse_block(
     block: Block, spec: Spec, *, control: Block | None = None, extras: bool = True
 ) -> Analysis:
     """`analyse` of a block; without `extras` no curve, bootstrap or change point is computed."""
-    base = _base_point(block, spec) if extras else None
+    base = base_point(block, spec) if extras else None
     if not len(block.doses) or np.isnan(block.rate).all():
         return Analysis(spec, (), base, (), all_undefined(spec, "no arm"))
-    points = _points(block, spec) if extras else ()
+    points = points_of(block, spec) if extras else ()
     worse = oriented(block, spec)
     means = arm_means(block, spec)
     note = means.note
     if means.doses[0] != 0 or len(means.doses) < 2:
         why = "dose 0 was not run" if means.doses[0] != 0 else "only one dose was run"
         found = tuple(replace(t, note=note) for t in all_undefined(spec, why))
-        curves = _curves(points, means, None, spec) if extras else ()
-        return _in_units(Analysis(spec, points, base, curves, found))
+        curves = curves_of(points, means, None, spec) if extras else ()
+        return in_units(Analysis(spec, points, base, curves, found))
     work = _Work.of(block, means, worse, spec, control)
     found = work.thresholds(extras)
-    curves = _curves(points, means, work.whole, spec) if extras else ()
+    curves = curves_of(points, means, work.whole, spec) if extras else ()
     diagnostics = work.diagnostics(extras)
     made = Analysis(spec, points, base, curves, found, diagnostics, tuple(work.contrasts))
-    return _in_units(made)
+    return in_units(made)
 
 
 @dataclass
@@ -199,10 +198,32 @@ class _Work:
             else float(self.rising.means.doses[-1]),
         }
         if extras:
-            found["families"] = _families(self.rising, self.ratio(0.10))
+            found["families"] = families(self.rising, self.ratio(0.10))
             found["change_point"] = self.scores
             found["bootstrap"] = self._bootstrap()
+            found["random_effects"] = self._random_effects()
         return found
+
+    def _random_effects(self) -> dict[str, Any]:
+        """Benchmark dose from a model with random arms and questions, at the same profile."""
+        if self.spec.scale == "continuous":
+            return {"failure": "for counts only"}
+        fit = random_effects(self.block.good, self.block.asked)
+        if fit.failure:
+            return {"failure": fit.failure}
+        sign = 1.0 if self.spec.direction == "up" else -1.0
+        own = replace(self.means, worse=sign * fit.rate, cov=fit.cov)
+        own = own.cut(len(self.rising.means.doses) - 1)
+        limits = ratio_limits(profile(own, self.spec.level), *self.ratio(0.10))
+        return {
+            "sd_arm": fit.sd_arm,
+            "sd_question": fit.sd_question,
+            "benchmark 0.1": {
+                "estimate": limits.estimate,
+                "lower": limits.lower,
+                "upper": limits.upper,
+            },
+        }
 
     def _bootstrap(self) -> dict[str, Any]:
         draws = resampled_means(self.block, self.worse, self.spec.resamples, self.spec.seed)
@@ -258,129 +279,3 @@ def _control_move(block: Block, spec: Spec, control: Block | None, top: Contrast
         return float("nan")
     lower = changes(arm_means(pair, spec), spec)[-1].lower
     return float("nan") if lower is None else lower
-
-
-def _points(block: Block, spec: Spec) -> tuple[Point, ...]:
-    """Pooled rate of every dose, with limits over seeds and question clusters."""
-    means = arm_means(block, replace(spec, target="like these"))
-    sign = 1.0 if spec.direction == "up" else -1.0
-    reach = t_quantile(spec.level, means.level_freedom) * np.sqrt(np.diag(means.cov))
-    ran = np.asarray((~np.isnan(block.rate)).any(axis=2))
-    made = []
-    for i, dose in enumerate(means.doses):
-        j = int(np.flatnonzero(block.doses == dose)[0])
-        rate = sign * float(means.worse[i])
-        low, high = _bounded(rate, float(reach[i]), len(np.unique(block.clusters)), spec)
-        made.append(
-            Point(
-                float(dose),
-                rate,
-                low,
-                high,
-                round(float(block.good[:, j].sum())),
-                round(float(block.asked[:, j].sum())),
-                int(ran[:, j].sum()),
-            )
-        )
-    return tuple(made)
-
-
-def _bounded(rate: float, reach: float, clusters: int, spec: Spec) -> tuple[float, float]:
-    """Limits of a rate within 0 and 1; at 0 and 1 those of Wilson 1927 over clusters."""
-    if spec.scale == "continuous":
-        return rate - reach, rate + reach
-    if rate <= 0.0 or rate >= 1.0:
-        z = float(stats.norm.ppf(spec.level))
-        away = z * z / (clusters + z * z)
-        return (0.0, away) if rate <= 0.0 else (1.0 - away, 1.0)
-    return max(0.0, rate - reach), min(1.0, rate + reach)
-
-
-def _base_point(block: Block, spec: Spec) -> Point | None:
-    known = ~np.isnan(block.base)
-    if not known.any():
-        return None
-    one = Block(
-        doses=np.zeros(1),
-        seeds=("base",),
-        rate=block.base[None, None, known],
-        base=block.base[known],
-        clusters=block.clusters[known],
-        good=block.base[None, None, known],
-        asked=np.ones((1, 1, int(known.sum()))),
-    )
-    return replace(_points(one, spec)[0], dose=-1.0)
-
-
-def _curves(
-    points: tuple[Point, ...], means: Means, fitted: Profile | None, spec: Spec
-) -> tuple[Curve, ...]:
-    rates = np.array([p.rate for p in points])
-    weights = 1 / np.maximum(np.diag(means.cov), 1e-18)
-    monotone = monotone_curve(means.doses, rates, weights, spec.direction == "up")
-    if fitted is None:
-        return (monotone,)
-    grid = np.linspace(0.0, float(means.doses[-1]), GRID)
-    value, low, high = band(fitted, grid)
-    if spec.direction == "down":
-        value, low, high = -value, -high, -low
-    if spec.scale == "rate":
-        value, low, high = (np.clip(v, 0.0, 1.0) for v in (value, low, high))
-    places, rates_there, lows, highs = (tuple(map(float, v)) for v in (grid, value, low, high))
-    averaged = Curve("averaged", places, rates_there, lows, highs)
-    return (averaged, monotone)
-
-
-def _families(fitted: Profile, ratio: tuple[float, float, float]) -> list[dict[str, Any]]:
-    """Best member of every family: its fit, weight and benchmark dose, or why it has none."""
-    p = fitted
-    made = []
-    for number, name in enumerate(FAMILIES):
-        own = np.flatnonzero(p.shapes.family[p.kept] == number)
-        if not len(own):
-            made.append({"family": name, "weight": 0.0, "failure": "ruled out by the data"})
-            continue
-        k = own[int(p.chi[p.kept[own]].argmin())]
-        fraction, constant, slope = ratio
-        rise = fraction * (constant + slope * p.level[k]) / p.change[k]
-        reached = 0 < rise <= p.shapes.rise[-1, p.kept[k]]
-        at = p.shapes.reach(p.kept[[k]], np.array([rise]))[0] * p.top if reached else None
-        made.append(
-            {
-                "family": name,
-                "chi_square": float(p.chi[p.kept[k]]),
-                "weight": float(p.weight[own].sum()),
-                "place": float(p.shapes.place[p.kept[k]]) * p.top,
-                "benchmark": None if at is None else float(at),
-                "failure": "" if reached else "does not reach the benchmark response",
-            }
-        )
-    made.append(
-        {
-            "family": "flat",
-            "chi_square": p.flat,
-            "failure": "" if p.flat_kept else "ruled out by the data",
-        }
-    )
-    return made
-
-
-def _in_units(found: Analysis) -> Analysis:
-    """Values of a continuous response back in the table's own units."""
-    unit = found.spec.unit
-    if found.spec.scale == "rate" or unit == 1.0:
-        return found
-
-    def point(p: Point) -> Point:
-        return replace(p, rate=p.rate * unit, lower=p.lower * unit, upper=p.upper * unit)
-
-    def curve(c: Curve) -> Curve:
-        ends = [None if v is None else tuple(x * unit for x in v) for v in (c.lower, c.upper)]
-        return replace(c, rate=tuple(x * unit for x in c.rate), lower=ends[0], upper=ends[1])
-
-    return replace(
-        found,
-        points=tuple(map(point, found.points)),
-        base=None if found.base is None else point(found.base),
-        curves=tuple(map(curve, found.curves)),
-    )

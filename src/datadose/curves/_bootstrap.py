@@ -10,11 +10,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.linalg import solve_triangular
 
 from datadose._core import generator
 from datadose.curves._blocks import Block
-from datadose.curves._profile import Profile
+from datadose.curves._profile import Profile, whitener
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -69,10 +68,10 @@ def bootstrap_limits(
     if not len(near) or not len(draws):
         return dict.fromkeys([*ratios, *turns], (None, None))
     y = np.where(np.isnan(draws), p.means.worse, draws)
-    root = np.linalg.cholesky(p.means.cov)
-    one = solve_triangular(root, np.ones(y.shape[1]), lower=True)
-    rise = solve_triangular(root, s.rise[:, near], lower=True)
-    y = solve_triangular(root, y.T, lower=True)
+    white = whitener(p.means.cov)
+    one = white.sum(axis=1)
+    rise = white @ s.rise[:, near]
+    y = white @ y.T
     size = float(one @ one)
     tilt = one @ rise / size
     across = rise - one[:, None] * tilt

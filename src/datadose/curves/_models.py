@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import optimize
 from scipy.special import expit, logit, ndtr, ndtri
 
-from datadose._core import Registry, UsageError
+from datadose._core import Registry
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -87,7 +87,7 @@ class ModelFit:
 
     def at(self, doses: Array) -> Array:
         """Rates at `doses`."""
-        return _rate(
+        return rate_of(
             model.get(self.name)(), doses / self.top, self.lower, self.upper, self.a, self.b
         )
 
@@ -96,7 +96,7 @@ class ModelFit:
         return 2 * self.parameters - 2 * self.log_likelihood
 
 
-def _rate(kind: Model, x: Array, lower: float, upper: float, a: float, b: float) -> Array:
+def rate_of(kind: Model, x: Array, lower: float, upper: float, a: float, b: float) -> Array:
     if kind.logarithm:
         eta = np.where(x > 0, a + b * np.log(np.maximum(x, 1e-300)), -np.inf)
     else:
@@ -104,13 +104,13 @@ def _rate(kind: Model, x: Array, lower: float, upper: float, a: float, b: float)
     return lower + (upper - lower) * kind.distribution(eta)
 
 
-def _likelihood(rate: Array, good: Array, asked: Array) -> float:
+def likelihood(rate: Array, good: Array, asked: Array) -> float:
     p = np.clip(rate, TINY, 1 - TINY)
     return float(good @ np.log(p) + (asked - good) @ np.log1p(-p))
 
 
 @dataclass(frozen=True)
-class _Problem:
+class Problem:
     """Free numbers of a fit: levels as (lower, share of the room above it), then a and b."""
 
     kind: Model
@@ -161,7 +161,7 @@ class _Problem:
         return made
 
     def loss(self, free: Array) -> float:
-        return -_likelihood(_rate(self.kind, self.x, *self.unpack(free)), self.good, self.asked)
+        return -likelihood(rate_of(self.kind, self.x, *self.unpack(free)), self.good, self.asked)
 
 
 def fit_model(
@@ -185,15 +185,15 @@ def fit_model(
     bad = _unfit(doses, good, asked)
     if bad:
         return _failed(name, bad)
-    p = _problem(kind, doses, good, asked, lower_level, upper_level, slope_at_least)
-    free, loss = _search(p, p.loss, p.bounds(), p.starts())
+    p = pose(kind, doses, good, asked, lower_level, upper_level, slope_at_least)
+    free, loss = search(p, p.loss, p.bounds(), p.starts())
     if free is None:
         return _failed(name, "the search did not converge from any start")
     lower, upper, a, b = p.unpack(free)
     return ModelFit(name, lower, upper, a, b, float(doses.max()), -loss, len(free))
 
 
-def _problem(
+def pose(
     kind: Model,
     doses: Array,
     good: Array,
@@ -201,10 +201,10 @@ def _problem(
     lower_level: float | None,
     upper_level: float | None,
     slope_at_least: float | None,
-) -> _Problem:
+) -> Problem:
     least = slope_at_least if slope_at_least is not None else (1.0 if kind.logarithm else 0.0)
     x = np.asarray(doses, dtype=float) / float(doses.max())
-    return _Problem(kind, x, good, asked, lower_level, upper_level, (least, max(200.0, least)))
+    return Problem(kind, x, good, asked, lower_level, upper_level, (least, max(200.0, least)))
 
 
 def _unfit(doses: Array, good: Array, asked: Array) -> str:
@@ -224,8 +224,8 @@ def _failed(name: str, why: str) -> ModelFit:
     return ModelFit(name, nan, nan, nan, nan, 1.0, nan, 0, why)
 
 
-def _search(
-    p: _Problem,
+def search(
+    p: Problem,
     loss: Callable[[Array], float],
     bounds: list[tuple[float, float]],
     starts: list[Array],
@@ -258,7 +258,7 @@ def model_benchmark(fit: ModelFit, *, response: float = 0.1, risk: Risk = "extra
     if fit.failure:
         return None
     kind = model.get(fit.name)()
-    zero = float(_rate(kind, np.zeros(1), fit.lower, fit.upper, fit.a, fit.b)[0])
+    zero = float(rate_of(kind, np.zeros(1), fit.lower, fit.upper, fit.a, fit.b)[0])
     target = zero + response * (1 - zero if risk == "extra" else 1.0)
     if fit.upper <= fit.lower or not 0 < (target - fit.lower) / (fit.upper - fit.lower) < 1:
         return None
@@ -267,85 +267,3 @@ def model_benchmark(fit: ModelFit, *, response: float = 0.1, risk: Risk = "extra
         return None
     x = (eta - fit.a) / fit.b
     return float(np.exp(min(x, 700.0)) if kind.logarithm else x) * fit.top
-
-
-def model_limits(
-    fit: ModelFit,
-    doses: Array,
-    good: Array,
-    asked: Array,
-    *,
-    level: float = 0.95,
-    response: float = 0.1,
-    risk: Risk = "extra",
-    lower_level: float | None = None,
-    upper_level: float | None = None,
-    slope_at_least: float | None = None,
-) -> tuple[float | None, float | None]:
-    """One-sided profile-likelihood limits (BMDL, BMDU) of `model_benchmark`.
-
-    Pass the bounds that `fit` was made with. A limit is None where the likelihood stays within
-    reach out to a thousandth, or a thousand times, of the estimate.
-    """
-    centre = model_benchmark(fit, response=response, risk=risk)
-    if not 0.5 < level < 1:
-        raise UsageError(f"level {level} is not between 0.5 and 1")
-    if centre is None or centre <= 0:
-        return None, None
-    kind = model.get(fit.name)()
-    p = _problem(kind, doses, good, asked, lower_level, upper_level, slope_at_least)
-    reach = float(stats.chi2.ppf(2 * level - 1, 1)) / 2
-    bounds = p.bounds()
-    gone = len(bounds) - 1 if kind.slope is None and not kind.logarithm else None
-    at = (len(bounds) - 1 - (kind.slope is None)) if gone is None else gone
-    kept = [b for i, b in enumerate(bounds) if i != at]
-
-    def excess(log_dose: float) -> float:
-        x = float(np.exp(log_dose)) / fit.top
-
-        def loss(free: Array) -> float:
-            whole = np.insert(free, at, 0.0)
-            lower, upper, a, b = p.unpack(whole)
-            zero = (
-                lower
-                if kind.logarithm
-                else lower + (upper - lower) * float(kind.distribution(np.array(a)))
-            )
-            target = zero + response * (1 - zero if risk == "extra" else 1.0)
-            share = (target - lower) / (upper - lower) if upper > lower else 2.0
-            if not 0 < share < 1:
-                return 1e10
-            eta = kind.quantile(share)
-            if kind.logarithm:
-                a = eta - b * float(np.log(x))
-            else:
-                b = (eta - a) / x
-                if not p.slopes[0] <= b <= p.slopes[1]:
-                    return 1e10
-            return -_likelihood(_rate(kind, p.x, lower, upper, a, b), good, asked)
-
-        packed = _packed(fit, p)
-        starts = [np.delete(packed, at), *(np.delete(s, at) for s in p.starts()[::2])]
-        least = _search(p, loss, kept, starts)[1] if kept else loss(np.zeros(0))
-        return least + fit.log_likelihood - reach
-
-    def limit(sign: int) -> float | None:
-        inner = float(np.log(centre))
-        for step in np.geomspace(0.05, np.log(1000.0), 14):
-            outer = float(np.log(centre)) + sign * float(step)
-            if excess(outer) > 0:
-                return float(np.exp(optimize.brentq(excess, inner, outer, xtol=1e-4)))
-            inner = outer
-        return None
-
-    return limit(-1), limit(1)
-
-
-def _packed(fit: ModelFit, p: _Problem) -> Array:
-    free = [fit.lower] if p.lower_level is None else []
-    if p.upper_level is None:
-        free.append((fit.upper - fit.lower) / max(1 - fit.lower, 1e-12))
-    free.append(fit.a)
-    if p.kind.slope is None:
-        free.append(fit.b)
-    return np.array(free)

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.linalg import solve_triangular
 
 from datadose.curves._means import Means
-from datadose.curves._shapes import FAMILIES, FREE, Library, library
+from datadose.curves._shapes import FAMILIES, FREE, Library, closer, library
 from datadose.curves._student import t_quantile, t_tail
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 PER_DOSE = 0.1
 DRAWN = 1500
+FEW, CLOSER = 100, 6
+"""A mesh is refined while fewer shapes than FEW are kept, at most CLOSER times."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,12 @@ class Profile:
         return self.flat - self.best <= self.reach
 
 
+def whitener(cov: Array) -> Array:
+    """The matrix that makes what has covariance `cov` independent with variance 1."""
+    root = np.linalg.cholesky(cov)
+    return np.asarray(solve_triangular(root, np.eye(len(cov)), lower=True))
+
+
 def inflation(doses: int) -> float:
     """Factor on the squared t quantile that pays for the choice of a shape.
 
@@ -84,41 +92,72 @@ def inflation(doses: int) -> float:
     return 1.0 + PER_DOSE * float(np.clip(doses - 4, 0, 6))
 
 
-def profile(means: Means, level: float, *, freedom: float | None = None) -> Profile:
-    """Fit every shape; `level` is the one-sided confidence of each limit."""
-    shapes = library(tuple((means.doses / means.doses[-1]).tolist()))
-    root = np.linalg.cholesky(means.cov)
-    one = solve_triangular(root, np.ones(len(means.doses)), lower=True)
-    y = solve_triangular(root, means.worse, lower=True)
-    rise = solve_triangular(root, shapes.rise, lower=True)
+@dataclass(frozen=True)
+class _Fits:
+    """Levels of every shape by generalised least squares, [K] each."""
+
+    chi: Array
+    flat: float
+    best: float
+    change: Array
+    norm: Array
+    tilt: Array
+    size: float
+    mean: float
+
+
+def _fit(means: Means, shapes: Library) -> _Fits:
+    white = whitener(means.cov)
+    one = white.sum(axis=1)
+    y = white @ means.worse
+    rise = white @ shapes.rise
     size = float(one @ one)
+    mean = float(one @ y / size)
     tilt = one @ rise / size
-    across = rise - one[:, None] * tilt
-    rest = y - one * float(one @ y / size)
-    norm = np.einsum("dk,dk->k", across, across)
+    rest = y - one * mean
+    # of the rise only what is at right angles to the level counts
+    norm = np.einsum("dk,dk->k", rise, rise) - size * tilt**2
     seen = norm > 1e-9 * max(float(norm.max()), 1e-12)
-    change = np.where(seen, rest @ across / np.where(seen, norm, 1.0), 0.0)
+    change = np.where(seen, rest @ rise / np.where(seen, norm, 1.0), 0.0)
     flat = float(rest @ rest)
     chi = flat - np.maximum(change, 0.0) ** 2 * norm
-    best = float(min(chi.min(), flat))
+    return _Fits(chi, flat, float(min(chi.min(), flat)), change, norm, tilt, size, mean)
+
+
+def profile(means: Means, level: float, *, freedom: float | None = None) -> Profile:
+    """Fit every shape; `level` is the one-sided confidence of each limit.
+
+    Where the data tell even neighbours in the library apart, so that few are kept, a finer mesh
+    is laid around those.
+    """
+    shapes = library(tuple((means.doses / means.doses[-1]).tolist()))
     own = means.freedom if freedom is None else freedom
     reach = inflation(len(means.doses)) * t_quantile(level, own) ** 2
-    kept = np.flatnonzero(seen & (change > 0) & (chi - best <= reach))
-    variance = 1 / norm[kept]
+    fits = _fit(means, shapes)
+    for _ in range(CLOSER):
+        over = fits.chi - fits.best
+        kept = (fits.change > 0) & (over <= reach)
+        if not kept.any() or kept.sum() >= FEW:
+            break
+        near = np.flatnonzero((fits.change > 0) & (over <= 4 * reach + 10))
+        shapes = closer(shapes, near)
+        fits = _fit(means, shapes)
+    at = np.flatnonzero((fits.change > 0) & (fits.chi - fits.best <= reach))
+    tilt, change, variance = fits.tilt[at], fits.change[at], 1 / fits.norm[at]
     return Profile(
         means=means,
         shapes=shapes,
-        chi=chi,
-        flat=flat,
-        best=best,
+        chi=fits.chi,
+        flat=fits.flat,
+        best=fits.best,
         reach=reach,
-        kept=kept,
-        weight=_weights(chi[kept] - best, shapes.family[kept]),
-        level=float(one @ y / size) - tilt[kept] * change[kept],
-        change=change[kept],
-        level_variance=1 / size + tilt[kept] ** 2 * variance,
+        kept=at,
+        weight=_weights(fits.chi[at] - fits.best, shapes.family[at]),
+        level=fits.mean - tilt * change,
+        change=change,
+        level_variance=1 / fits.size + tilt**2 * variance,
         change_variance=variance,
-        covariance=-tilt[kept] * variance,
+        covariance=-tilt * variance,
     )
 
 

@@ -28,6 +28,7 @@ STEP = 0.15
 """Largest change of a shape's logit from one place to the next."""
 PLACES = 8
 RAMP_ENDS = 12
+MESH = 32
 LN2 = float(np.log(2.0))
 
 Shape = Callable[["Array", "Array", "Array"], "Array"]
@@ -190,24 +191,56 @@ def _members(x: Array) -> list[tuple[str, Array, Array]]:
 def library(doses: tuple[float, ...]) -> Library:
     """Every shape that counts as different on these doses, which rise from 0 to 1 (scaled)."""
     x = np.array(doses)
-    families: list[NDArray[np.int64]] = []
-    places: list[Array] = []
-    slopes: list[Array] = []
-    values: list[Array] = []
-    for name, place, slope in _members(x):
-        families.append(np.full(len(place), FAMILIES.index(name), dtype=np.int64))
-        places.append(place)
-        slopes.append(slope)
-        values.append(shape.get(name)(x[:, None], place, slope))
-    family, place, slope = (
-        np.concatenate(families),
-        np.concatenate(places),
-        np.concatenate(slopes),
+    return _built(x, _members(x))
+
+
+def _built(x: Array, members: list[tuple[str, Array, Array]]) -> Library:
+    family = np.concatenate(
+        [np.full(len(place), FAMILIES.index(name), dtype=np.int64) for name, place, _ in members]
     )
-    value = np.concatenate(values, axis=1)
+    place = np.concatenate([place for _, place, _ in members])
+    slope = np.concatenate([slope for _, _, slope in members])
+    value = np.concatenate([shape.get(n)(x[:, None], p, s) for n, p, s in members], axis=1)
     rise = value - value[0]
     seen = rise[-1] > 1e-6
     made = Library(x, family[seen], place[seen], slope[seen], value[0, seen], rise[:, seen], {})
     every = np.arange(int(seen.sum()))
     made.turns.update({t: made.reach(every, t * made.rise[-1]) for t in TURNS})
     return made
+
+
+def closer(coarse: Library, near: NDArray[np.int64]) -> Library:
+    """The members `near` and a finer mesh over the place and slope of each of their families."""
+    members = []
+    for number, name in enumerate(FAMILIES):
+        own = near[coarse.family[near] == number]
+        if not len(own):
+            continue
+        place, slope = coarse.place[own], coarse.slope[own]
+        members.append((name, place, slope))
+        if name == "change point":
+            first, last = _mesh(place, place + 1 / slope, 0.5 * float(np.diff(coarse.x).min()))
+            first = np.maximum(first, 0.0)
+            keep = (last > first + 1e-9) & (last <= 1.0)
+            members.append((name, first[keep], 1 / (last[keep] - first[keep])))
+            continue
+        logarithmic = name not in ("logistic", "probit")
+        where = np.log(place) if logarithmic else place
+        finer, steeper = _mesh(where, np.log(slope), STEP / float(slope.max()))
+        if name == "quantal-linear":
+            finer = np.linspace(where.min() - STEP, where.max() + STEP, MESH**2)
+            steeper = np.zeros(MESH**2)
+        steeper = np.maximum(steeper, 0.0) if logarithmic else steeper
+        members.append((name, np.exp(finer) if logarithmic else finer, np.exp(steeper)))
+    return _built(coarse.x, members)
+
+
+def _mesh(first: Array, second: Array, least: float) -> tuple[Array, Array]:
+    """MESH x MESH points over the box of two coordinates, a quarter larger on each side."""
+    sides = []
+    for values, pad in ((first, least), (second, 0.05)):
+        low, high = float(values.min()), float(values.max())
+        pad = max(pad, 0.25 * (high - low))
+        sides.append(np.linspace(low - pad, high + pad, MESH))
+    a, b = np.meshgrid(*sides)
+    return a.ravel(), b.ravel()

@@ -9,10 +9,19 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from datadose._core import Registry, UsageError
-from datadose.evaluation._choices import _Tree, log_likelihoods
+from datadose.evaluation._choices import log_likelihoods
 from datadose.evaluation._rubrics import Rubric
 from datadose.evaluation._verdicts import LEAST_MASS, Verdict, read_verdict
-from datadose.models import Ask, BaseModel, ChatClient, Reply, encode_answer, half_weights
+from datadose.models import (
+    Ask,
+    BaseModel,
+    ChatClient,
+    Encoded,
+    Item,
+    Reply,
+    encode_answer,
+    half_weights,
+)
 from datadose.rows import fit_words, word_features
 
 REPLY_TOKENS = 8
@@ -83,17 +92,18 @@ class LocalJudge:
     def judge(self, rubric: Rubric, pairs: Sequence[Pair]) -> list[Verdict]:
         """See `Judge`."""
         replies = [*(map(str, range(101)) if rubric.numbers else ()), *rubric.words]
-        trees, firsts = [], 0
+        items, firsts = [], []
         for pair in pairs:
-            encoded = [encode_answer(self.base, rubric.messages(*pair), text) for text in replies]
-            whole = [e.ids[e.start :] for e in encoded]
-            starts = sorted({ids[0] for ids in whole[: 101 if rubric.numbers else 0]})
-            firsts = len(starts)
-            stem = encoded[0].ids[: encoded[0].start]
-            trees.append(_Tree(stem, (*whole, *((token,) for token in starts))))
+            messages = rubric.messages(*pair)
+            whole = [encode_answer(self.base, messages, text) for text in replies]
+            stem = whole[0].ids[: whole[0].start]
+            opens = {e.ids[e.start] for e in whole[: 101 if rubric.numbers else 0]}
+            first = [Encoded((*stem, token), len(stem)) for token in sorted(opens)]
+            items.append(Item((*whole, *first)))
+            firsts.append(len(first))
         with half_weights(self.base):
-            scores = log_likelihoods(self.base, trees)
-        return [self._verdict(rubric, replies, s, firsts) for s in scores]
+            scores = log_likelihoods(self.base, items)
+        return [self._verdict(rubric, replies, s, n) for s, n in zip(scores, firsts, strict=True)]
 
     @staticmethod
     def _verdict(

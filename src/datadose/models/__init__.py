@@ -15,6 +15,7 @@ from datadose.models._replies import (
 )
 from datadose.models._served import ChatClient, Served
 from datadose.models._template import Encoded, chat, encode_answer, encode_prompt, render
+from datadose.models._tries import Item, Trie, answer_log_probs, join, together
 
 __all__ = [
     "BYTES_PER_TOKEN",
@@ -23,11 +24,14 @@ __all__ = [
     "BaseModel",
     "ChatClient",
     "Encoded",
+    "Item",
     "Place",
     "Reply",
     "ReplyCache",
     "Served",
+    "Trie",
     "add_wheel",
+    "answer_log_probs",
     "autocast",
     "cache_folder",
     "chat",
@@ -37,6 +41,7 @@ __all__ = [
     "ensure_embedded",
     "fresh_adapter",
     "half_weights",
+    "join",
     "load_base",
     "logits_at",
     "pad",
@@ -44,4 +49,5 @@ __all__ = [
     "render",
     "reply_of",
     "saved_adapter",
+    "together",
 ]

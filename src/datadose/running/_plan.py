@@ -14,14 +14,26 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from datadose._core import digest, read_json, write_json
-from datadose.evaluation import BATCH, ask_choices, ask_open, choice_tokens
+from datadose.evaluation import (
+    BATCH,
+    SCORER_VERSION,
+    ask_choices,
+    ask_open,
+    choice_tokens,
+)
 from datadose.models import BaseModel, cache_folder, encode_answer, fresh_adapter, load_base
 from datadose.running._design import Cell, Design, lay_out
 from datadose.running._open import judging_price, open_questions, samples_of
 from datadose.running._run import plan_arms
 from datadose.running._workers import fair_share
 from datadose.schema import Probe, Recipe, Study
-from datadose.training import encode_rows, plan_steps, total_steps, train_arm
+from datadose.training import (
+    TRAINER_VERSION,
+    encode_rows,
+    plan_steps,
+    total_steps,
+    train_arm,
+)
 
 PROBES_TIMED = 16
 STEPS_TIMED = 2
@@ -151,6 +163,7 @@ def _rates(base: BaseModel, design: Design, cell: Cell, workers: int, load: floa
             workers,
             study.train.model_dump(mode="json"),
             [study.ask.answer_tokens, len(spoken)],
+            [TRAINER_VERSION, SCORER_VERSION],
         ]
     )
     path = cache_folder() / "timings" / f"{key}.json"

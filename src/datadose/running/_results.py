@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +39,7 @@ from datadose.running._shown import (
     source_rows,
 )
 from datadose.running._tables import checkpoints, collect, response_table
+from datadose.schema import Study
 from datadose.training import HAZARD, total_steps
 
 if TYPE_CHECKING:
@@ -59,11 +60,23 @@ def words_for(design: Design, base: BaseModel, cells: Sequence[Cell]) -> dict[st
     ]
     return {
         "model": base.description,
-        "rows": str(len(cells[0].training.rows)),
-        "steps": str(total_steps(cells[0].full_rows, study.train)),
+        "rows": _span(len(c.training.rows) for c in cells),
+        "steps": _span(total_steps(_paced_by(c, study), study.train) for c in cells),
         "rank": str(study.train.rank) if study.train.method == "lora" else "full",
         "probe_set": f"{len(probes)} {primary.relation} {cells[0].series.pool} choices",
     }
+
+
+def _span(values: Iterable[int]) -> str:
+    found = sorted(values)
+    low, high = found[0], found[-1]
+    return f"{low}" if low == high else f"{low} to {high}"
+
+
+def _paced_by(cell: Cell, study: Study) -> int:
+    """The number of rows that an arm's number of steps follows from."""
+    as_long_as_clean = cell.series.vary == "correct_only" and study.equal == "steps"
+    return cell.full_rows if as_long_as_clean else len(cell.training.rows)
 
 
 def build_report(
@@ -108,8 +121,8 @@ def build_report(
         name=study.name,
         facts={
             "model": base.description,
-            "rows": int(words["rows"]),
-            "steps": int(words["steps"]),
+            "rows": words["rows"],
+            "steps": words["steps"],
             "rank": words["rank"],
             "probe set": words["probe_set"],
             "pools": ", ".join(design.probes),
@@ -172,7 +185,9 @@ def _warnings(
             + ", ".join(moving)
             + "."
         )
-    taught = "domain", study.primary.relation, "clean - base"
+    asked = {c.relation for c in compared if c.response == "domain"}
+    relation = "reworded" if "reworded" in asked else study.primary.relation
+    taught = "domain", relation, "clean - base"
     for c in compared:
         if (c.response, c.relation, c.what) == taught and c.lower < LEARNT:
             found.append(
