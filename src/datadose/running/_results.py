@@ -172,7 +172,7 @@ def _warnings(
     design: Design,
     series: Sequence[SeriesReport],
     compared: Sequence[DifferenceRow],
-    judged: Sequence[JudgedRow],
+    judged: Sequence[JudgedRow] = (),
 ) -> tuple[str, ...]:
     study = design.study
     found = []
