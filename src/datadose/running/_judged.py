@@ -26,6 +26,7 @@ from datadose.running._open import (
     judge_of,
     judge_open,
     judged_answers,
+    open_path,
     open_questions,
 )
 from datadose.schema import Arm, JudgeSpec
@@ -65,22 +66,13 @@ def judge_all(run: RunFolder, design: Design, base: BaseModel, tell: OnEvent) ->
     for spec in study.judges or (None,):
         if spec is None:
             for folder in folders:
-                judge_open(run, _asked(run, folder, base, design), study, None, None)
+                judge_open(run, open_path(folder, study), study, None, None)
             continue
         with judge_of(spec, study, base) as judge:
             for number, folder in enumerate(folders, 1):
                 told = {"judge": spec.called, "number": number, "of": len(folders)}
                 tell({"event": "judging", **told, "arm": folder.name})
-                judge_open(run, _asked(run, folder, base, design), study, spec, judge)
-
-
-def _asked(run: RunFolder, folder: Path, base: BaseModel, design: Design) -> Path:
-    """Where an arm's open answers are: they were given before."""
-    weights = (run.done(folder / "train.json") or {}).get("weights")
-    found = answer_open(run, folder, base, design.study, weights, 0)
-    if found is None:
-        raise ValueError("a study without open questions has nothing to judge")
-    return found
+                judge_open(run, open_path(folder, study), study, spec, judge)
 
 
 def _arms(design: Design, base: BaseModel) -> list[str]:

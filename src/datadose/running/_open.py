@@ -71,6 +71,11 @@ def open_name(questions: Sequence[OpenQuestion], study: Study) -> str:
     return digest([JUDGING_VERSION, asked, study.ask.open_tokens, study.ask.temperature])
 
 
+def open_path(folder: Path, study: Study) -> Path:
+    """Where an arm's (or the base's) answers to the study's open questions are."""
+    return folder / "open" / f"{open_name(open_questions(study), study)}.jsonl"
+
+
 def answer_open(
     run: RunFolder,
     folder: Path,
@@ -87,7 +92,7 @@ def answer_open(
     questions = open_questions(study)
     if not questions:
         return None
-    path = folder / "open" / f"{open_name(questions, study)}.jsonl"
+    path = open_path(folder, study)
     if answered(run, path, adapter):
         return path
     again = [(q, s) for q in questions for s in range(samples_of(q, study))]
@@ -152,16 +157,19 @@ def judge_open(
     """Stage: the outcomes of one arm's open answers by one judge.
 
     A stage that ended with errors is done again, which asks only what was not answered: replies
-    are kept by content. Raises GuardError where the answers changed since they were given.
+    are kept by content. Raises InputError where there are no answers, GuardError where they
+    changed since they were given.
     """
     manifest = whole_answers(run, answers)
+    if manifest is None:
+        raise _missing(run, answers, "answered")
     path = judged_path(answers, spec)
     questions = {q.id: q for q in open_questions(study)}
     rubrics = digest(
         [JUDGING_VERSION, [[r.content_hash() for r in _rubrics(q)] for q in questions.values()]]
     )
     done = whole_answers(run, path)
-    sha = manifest["sha256"] if manifest else ""
+    sha = manifest["sha256"]
     if done and (done["answers"], done["rubrics"], done["errors"]) == (sha, rubrics, 0):
         return path
     spoken = _spoken(answers, questions)
@@ -198,18 +206,21 @@ def _rubrics(question: OpenQuestion) -> tuple[Rubric, ...]:
     return Spoken(question.id, 0, question.prompt, "", question.rubrics).judged_by
 
 
+def _missing(run: RunFolder, path: Path, what: str) -> InputError:
+    return InputError(
+        f"these open questions were not {what}",
+        where=str(path),
+        next_step=f"datadose run {run.path / 'study.yaml'} --out {run.path}",
+    )
+
+
 def judged_answers(
     run: RunFolder, folder: Path, study: Study, spec: JudgeSpec | None
 ) -> list[tuple[str, Judged]]:
     """Text and outcome of every open answer of one arm. Raises InputError where there are none."""
-    questions = open_questions(study)
-    answers = folder / "open" / f"{open_name(questions, study)}.jsonl"
+    answers = open_path(folder, study)
     path = judged_path(answers, spec)
     if whole_answers(run, answers) is None or whole_answers(run, path) is None:
-        raise InputError(
-            "these open answers were not judged",
-            where=str(path),
-            next_step=f"datadose run {run.path / 'study.yaml'} --out {run.path}",
-        )
+        raise _missing(run, path, "judged")
     texts = [line["text"] for line in read_jsonl(answers)]
     return list(zip(texts, map(Judged.model_validate, read_jsonl(path)), strict=True))

@@ -114,7 +114,7 @@ def plan_study(study: Study, *, workers: int = 1) -> Estimate:
         memory_gb=round(workers * (MEMORY[study.train.method] * weights + 1.0), 1),
         disk_gb=round(_checkpoints_gb(base, study.train) * count, 2),
         workers=workers,
-        money=round((count + len(design.probes)) * judging_price(study), 2),
+        money=round((count + 1) * judging_price(study), 2),
     )
 
 
