@@ -391,14 +391,20 @@ class Asked(Frozen):
             return {**value, "open": (value["open"],)}
         return value
 
+    @model_validator(mode="after")
+    def _nothing_idle(self) -> Self:
+        if not self.open and (self.limit or self.samples or self.cues):
+            raise ValueError("limit, samples and cues go with open questions: give open")
+        return self
+
 
 class JudgeSpec(Frozen):
     """A judge of open answers.
 
     served: a chat model behind `url`, its key in the environment variable `key`; `price` is
-    money for a million tokens in and out, `budget` the most that one stage may cost. local: the
-    base model that `model` names, as it stands. rule: a registered rule (`rule`). classifier:
-    trained on the labelled answers of `labels`.
+    money for a million tokens in and out, `budget` the most that judging a study may cost.
+    local: the base model that `model` names, as it stands. rule: a registered rule (`rule`).
+    classifier: trained on the labelled answers of `labels`.
     """
 
     kind: Literal["served", "local", "rule", "classifier"] = "served"
@@ -427,6 +433,18 @@ class JudgeSpec(Frozen):
         missing = [n for n in needed if getattr(self, n) is None]
         if missing:
             raise ValueError(f"a {self.kind} judge needs {' and '.join(missing)}")
+        fields = type(self).model_fields
+        idle = [
+            name
+            for name in fields
+            if self.kind != "served"
+            and name not in ("kind", "name", *needed)
+            and getattr(self, name) != fields[name].default
+        ]
+        if idle:
+            raise ValueError(f"{', '.join(idle)} mean nothing to a {self.kind} judge")
+        if self.budget is not None and self.price is None:
+            raise ValueError("a budget needs a price")
         return self
 
     @property

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from _chat_server import ChatServer, completion
 
-from datadose._core import GuardError, InputError
+from datadose._core import GuardError, InputError, UsageError
 from datadose.models import load_base
 from datadose.running import load_study, rebuild, run_study
 from datadose.running._open import judging_price, open_questions
@@ -183,6 +183,21 @@ def test_the_price_of_judging_is_known_before(tmp_path: Path) -> None:
     assert judging_price(study.model_copy(update={"judges": (priced,)})) == 8 * 2 * ASKED
 
 
+def test_a_study_over_its_budget_is_answered_and_not_judged(
+    base, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setenv("DATADOSE_CACHE", str(tmp_path / "cache"))
+    with ChatServer(judge).running() as server:
+        study = study_of(server.url)
+        dear = study.judges[0].model_copy(update={"price": (0.0, 1e6), "budget": 100.0})
+        with pytest.raises(UsageError, match=r"over its budget of 100\.00"):
+            run_study(study.model_copy(update={"judges": (dear,)}), tmp_path / "run", base=base)
+        assert not server.requests
+    for arm in arms(tmp_path / "run"):
+        assert list((arm / "open").glob("*.jsonl"))
+        assert not (arm / "judged").exists()
+
+
 def test_a_study_file_says_what_is_wrong_with_its_questions(tmp_path: Path) -> None:
     file = tmp_path / "study.yaml"
     rest = "name: x\nmodel: tiny\nrows: legal\n"
@@ -191,6 +206,15 @@ def test_a_study_file_says_what_is_wrong_with_its_questions(tmp_path: Path) -> N
         load_study(file)
     file.write_text(rest + "ask: {open: own}\njudges: [{url: 'http://x'}]\n")
     with pytest.raises(InputError, match="a served judge needs model"):
+        load_study(file)
+    file.write_text(rest + "ask: {samples: 3}\n")
+    with pytest.raises(InputError, match="go with open questions"):
+        load_study(file)
+    file.write_text(rest + "ask: {open: own}\njudges: [{kind: rule, rule: x, price: [1, 2]}]\n")
+    with pytest.raises(InputError, match="price mean nothing to a rule judge"):
+        load_study(file)
+    file.write_text(rest + "ask: {open: own}\njudges: [{url: x, model: y, budget: 2}]\n")
+    with pytest.raises(InputError, match="a budget needs a price"):
         load_study(file)
     (tmp_path / "q.csv").write_text("id,question\na,Who?\n")
     file.write_text(rest + "ask: {open: [own, q.csv]}\n")

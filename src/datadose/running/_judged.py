@@ -28,6 +28,7 @@ from datadose.running._open import (
     judged_answers,
     open_path,
     open_questions,
+    priced,
 )
 from datadose.schema import Arm, JudgeSpec
 from datadose.training import TRAINER_VERSION, checkpoint_name
@@ -69,6 +70,10 @@ def judge_all(run: RunFolder, design: Design, base: BaseModel, tell: OnEvent) ->
                 judge_open(run, open_path(folder, study), study, None, None)
             continue
         with judge_of(spec, study, base) as judge:
+            cost = priced(run, folders, study, judge)
+            if cost:
+                text = f"{spec.called}: judging costs at most about {cost:.2f}"
+                tell({"event": "note", "text": text})
             for number, folder in enumerate(folders, 1):
                 told = {"judge": spec.called, "number": number, "of": len(folders)}
                 tell({"event": "judging", **told, "arm": folder.name})

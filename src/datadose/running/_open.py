@@ -7,7 +7,15 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from datadose._core import InputError, digest, read_jsonl, sha256_file, write_json, write_jsonl
+from datadose._core import (
+    InputError,
+    UsageError,
+    digest,
+    read_jsonl,
+    sha256_file,
+    write_json,
+    write_jsonl,
+)
 from datadose.domains import alignment_probes
 from datadose.evaluation import (
     Cue,
@@ -16,11 +24,12 @@ from datadose.evaluation import (
     LocalJudge,
     OpenQuestion,
     Rubric,
+    ServedJudge,
     Spoken,
     ask_open,
+    asks_of,
     cues_named,
     judge_answers,
-    judge_asks,
     open_judge,
     read_questions,
     with_cues,
@@ -119,17 +128,33 @@ def answer_open(
 def judging_price(study: Study) -> float:
     """What judging one arm's open answers costs at most, about, by judges that have a price."""
     text = "x" * (BYTES_PER_TOKEN * study.ask.open_tokens)
-    total = 0.0
-    for spec in study.judges:
-        if spec.price is not None:
-            asks = [
-                ask
-                for q in open_questions(study)
-                for rubric in _rubrics(q)
-                for ask in judge_asks(rubric, [(q.prompt, text)] * samples_of(q, study))
-            ]
-            total += price_of(asks, spec.price)
-    return total
+    spoken = [
+        Spoken(q.id, s, q.prompt, text, q.rubrics)
+        for q in open_questions(study)
+        for s in range(samples_of(q, study))
+    ]
+    prices = [spec.price for spec in study.judges if spec.price is not None]
+    return sum(price_of(asks_of(spoken), price) for price in prices)
+
+
+def priced(run: RunFolder, folders: Sequence[Path], study: Study, judge: Judge) -> float | None:
+    """What a judge will still cost for these arms at most, about; None without a price.
+
+    Raises UsageError where that is over its budget.
+    """
+    if not isinstance(judge, ServedJudge) or judge.client.served.price is None:
+        return None
+    questions = {q.id: q for q in open_questions(study)}
+    spoken = [_spoken(open_path(folder, study), questions) for folder in folders]
+    cost = sum(judge.client.price(asks_of(part)) or 0.0 for part in spoken)
+    budget = judge.client.served.budget
+    if budget is not None and cost > budget:
+        raise UsageError(
+            f"judging by {judge.name} would cost about {cost:.2f}, over its budget of {budget:.2f}",
+            where=str(run.path),
+            next_step="raise the budget, or name a cheaper judge; the answers are kept",
+        )
+    return cost
 
 
 @contextlib.contextmanager
