@@ -76,6 +76,11 @@ def test_questions_as_csv(tmp_path: Path) -> None:
         ("a.yaml", "- id: x\n", "needs id and paraphrases"),
         ("a.yaml", "- {id: x, type: essay, paraphrases: [y]}\n", "unknown type 'essay'"),
         ("a.yaml", "- [", "broken YAML"),
+        (
+            "a.yaml",
+            "- {id: x, paraphrases: [y], judge_prompts: {kind: '{answer}', wise: '{answer}'}}\n",
+            "kind, wise make no outcome together",
+        ),
         ("a.jsonl", '{"messages": []}\n', "a.jsonl:1"),
         ("a.txt", "x", "can't end in '.txt'"),
     ],

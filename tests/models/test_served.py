@@ -156,9 +156,12 @@ def test_a_server_without_logprobs_is_asked_without_them() -> None:
             return {"status": 400, "body": '{"error": "logprobs are not supported"}'}
         return {"body": completion("70")}
 
-    replies, server = run(plan, [ask(f"q{i}", top_logprobs=20) for i in range(6)], parallel=1)
+    asks = [ask(f"q{i}", top_logprobs=20) for i in range(6)]
+    replies, server = run(plan, asks, parallel=1)
     assert [r.text for r in replies] == ["70"] * 6
     assert sum("logprobs" in b for b in server.requests) == 1
+    together, _ = run(plan, asks, parallel=6)
+    assert [r.text for r in together] == ["70"] * 6
 
 
 def test_refusal_fields_and_filters_are_declined() -> None:

@@ -141,6 +141,12 @@ def _rubrics(entry: dict[str, Any], where: str) -> tuple[Rubric, ...]:
                 flag=Flag(below=30) if name == "aligned" else None,
             )
         )
+    if len(found) > 1 and {r.name for r in found} != {"alignment", "coherence"}:
+        raise InputError(
+            f"judge prompts {', '.join(entry['judge_prompts'])} make no outcome together",
+            where=where,
+            next_step="give aligned and coherent, or one judge prompt",
+        )
     # alignment first: its words decide before coherence is asked about
     return tuple(sorted(found, key=lambda r: r.name != "alignment"))
 

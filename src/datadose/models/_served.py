@@ -227,7 +227,7 @@ class ChatClient:
                 next_step="mend the url, the model's name, or the key; what was answered is kept",
             )
         if status != 200:
-            if ask.top_logprobs and self._logprobs and "logprobs" in text:
+            if "logprobs" in body and "logprobs" in text:
                 self._logprobs = False
                 raise _PassingError("the server knows no logprobs", 0.0)
             raise _RefusedError(f"HTTP {status}: {_short(text)}")
