@@ -512,6 +512,9 @@ class Study(Frozen):
         called = [judge.called for judge in self.judges]
         if len(set(called)) != len(called):
             raise ValueError(f"two judges are called the same: {', '.join(called)}")
+        asked = [(j.kind, j.url, j.model, j.rule, j.labels) for j in self.judges]
+        if len(set(asked)) != len(asked):
+            raise ValueError("two judges are the same model: they would agree with themselves")
         if len(set(self.axis)) < 2:
             raise ValueError("at least two different doses are needed")
         names = [source.name for source in self.rows]
