@@ -233,3 +233,21 @@ def test_a_reply_without_end_is_cut_off(monkeypatch) -> None:
     monkeypatch.setattr(_served, "MOST_BYTES", 1000)
     [reply], _ = run(lambda *_: {"body": json.dumps({"x": "y" * 5000})}, [ask()])
     assert (reply.kind, reply.note) == ("failed", "the reply is longer than 1000 bytes")
+
+
+def test_a_server_that_is_gone_stops_the_stage_and_what_was_answered_is_kept(
+    tmp_path: Path,
+) -> None:
+    def plan(body, _):
+        early = int(body["messages"][0]["content"]) < 10
+        return {"body": completion("ok")} if early else {"status": 502}
+
+    asks = [ask(str(i)) for i in range(200)]
+    with ChatServer(plan).running() as server:
+        where = served(server, attempts=2, parallel=4)
+        with ChatClient(where, tmp_path) as client, pytest.raises(StageError, match="20 questions"):
+            client.ask(asks)
+        assert len(server.requests) < 10 + 2 * 30
+        with ChatClient(where, tmp_path) as client:
+            assert {r.kind for r in client.ask(asks[:10])} == {"answered"}
+            assert client.sent == 0

@@ -27,6 +27,8 @@ AGAIN = frozenset({408, 409, 425, 429})
 NO_USE = frozenset({401, 403, 404})
 LONGEST_WAIT = 120.0
 MOST_BYTES = 8_000_000
+GIVE_UP = 20
+"""Questions in a row that nothing came of, after which the server is taken to be gone."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,7 @@ class ChatClient:
         self._pace = _Pace(served.per_minute)
         self._lock = threading.Lock()
         self._logprobs = True
+        self._lost = 0
         self._http = httpx2.Client(
             base_url=served.url.rstrip("/") + "/",
             headers=_headers(served),
@@ -138,7 +141,7 @@ class ChatClient:
         """A reply to every question, in order. Equal questions of equal `sample` are one.
 
         Raises UsageError where it would cost more than the budget, StageError where the server
-        takes no question at all (wrong key, no such model or address).
+        takes no question at all (wrong key, no such model or address), or is gone.
         """
         cost = self.price(asks)
         if cost is not None and self.served.budget is not None and cost > self.served.budget:
@@ -195,10 +198,23 @@ class ChatClient:
             return Reply("failed", note=str(error), attempts=tries)
         except (_PassingError, httpx2.TransportError) as error:
             note = f"no answer after {tries} attempts: {_name(error)}"
+            self._count_lost(note)
             return Reply("failed", note=note, attempts=tries)
+        self._lost = 0
         if self._cache is not None:
             self._cache.put(ask, self.served.url, self.served.model, reply)
         return reply
+
+    def _count_lost(self, note: str) -> None:
+        with self._lock:
+            self._lost += 1
+            gone = self._lost >= GIVE_UP
+        if gone:
+            raise StageError(
+                f"nothing came of {GIVE_UP} questions in a row: {note}",
+                where=f"{self.served.url} model {self.served.model}",
+                next_step="see to the server; the same command goes on, what was answered is kept",
+            )
 
     def _send(self, ask: Ask, tries: int) -> Reply:
         self._pace.wait()
