@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: quickstart test unit slow check calibrate oracles bench install clean
+.PHONY: quickstart test unit slow check calibrate adaptive oracles bench parity install clean
 
 quickstart: $(STAMP)  ## fine-tune at several doses, test every model, write the report
 	$(BIN)/datadose run examples/quickstart.yaml
@@ -27,6 +27,9 @@ check: $(STAMP)  ## ruff, mypy --strict, import directions
 calibrate: $(STAMP)  ## coverage of the thresholds' limits by simulation, into docs/results
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/calibrate.py $(ARGS)
 
+adaptive: $(STAMP)  ## doses chosen one by one against a fixed grid, by simulation, into docs/results
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/adaptive.py $(ARGS)
+
 install: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt
@@ -45,3 +48,6 @@ oracles: $(STAMP)  ## the peers, each in an environment of its own
 
 bench: oracles  ## the same four arms by datadose and by its peers, into docs/results
 	$(BIN)/python benchmarks/four_arms.py $(ARGS)
+
+parity: oracles  ## multiple choice by datadose and by lm-evaluation-harness, item by item
+	$(BIN)/python benchmarks/lm_eval_parity.py --out docs/results/lm-eval-parity.md $(ARGS)

@@ -1,27 +1,26 @@
 """Simulated studies whose true curve is known, for `make calibrate`.
 
-Questions differ in ease and in how they answer to the dose, a seed shifts its whole curve up and
-along the dose axis, every arm has noise of its own; all on the probit scale, so that the true curve
-of the very questions asked is known.
+The world is that of `curves.World`: effects of fact, question, seed and arm on the probit scale, so
+that the true curve of the very questions asked is known.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import expit, ndtr, ndtri
 
-from datadose.curves import Block
+from datadose.curves import Block, World
+from datadose.curves._simulate import true_rate
 
-FACTS, WORDINGS = 50, 4
-FACT_SD, QUESTION_SD, SLOPE_SD = 0.7, 0.4, 0.5
-SEED_SD, ARM_SD, SHIFT_SD = 0.10, 0.12, 0.05
+WORLD = World()
+FACTS, WORDINGS = WORLD.facts, WORLD.wordings
+FACT_SD, QUESTION_SD, SLOPE_SD = WORLD.fact, WORLD.question, WORLD.slope
+SEED_SD, ARM_SD, SHIFT_SD = WORLD.seed, WORLD.arm, WORLD.shift
 BASE = 0.60
 GRID = np.linspace(0.0, 1.0, 193)
-NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(5)
-WEIGHTS = WEIGHTS / WEIGHTS.sum()
 
 SHAPES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "flat": lambda d: 0.8 + 0 * d,
@@ -60,14 +59,10 @@ class Truth:
     base: float
 
 
-def spread(d: np.ndarray) -> np.ndarray:
-    """Variance on the probit scale over questions, seeds and arms at dose d."""
-    return FACT_SD**2 + QUESTION_SD**2 + (SLOPE_SD * d) ** 2 + SEED_SD**2 + ARM_SD**2
-
-
 def simulate(cell: Cell, rng: np.random.Generator, grid: np.ndarray = GRID) -> tuple[Block, Truth]:
     """One study and its truth on `grid`."""
     f = SHAPES[cell.shape]
+    world = replace(WORLD, shift=cell.shift)
     doses = np.linspace(0.0, 1.0, cell.doses)
     n = cell.facts * WORDINGS
     facts = np.repeat(np.arange(cell.facts), WORDINGS)
@@ -77,12 +72,12 @@ def simulate(cell: Cell, rng: np.random.Generator, grid: np.ndarray = GRID) -> t
     shift = np.exp(rng.normal(0, cell.shift, (cell.seeds, 1)))
     arm = rng.normal(0, ARM_SD, (cell.seeds, cell.doses, 1))
     moved = doses * shift
-    centre = ndtri(f(moved)) * np.sqrt(1 + spread(doses))
+    centre = ndtri(f(moved)) * np.sqrt(1 + world.spread(doses))
     eta = centre[:, :, None] + ease + doses[:, None] * slope + seed + arm
     rate = (rng.random(eta.shape) < ndtr(eta)).astype(float)
-    base = (rng.random(n) < ndtr(ndtri(BASE) * np.sqrt(1 + spread(np.zeros(1))) + ease)).astype(
-        float
-    )
+    base = (
+        rng.random(n) < ndtr(ndtri(BASE) * np.sqrt(1 + world.spread(np.zeros(1))) + ease)
+    ).astype(float)
     block = Block(
         doses=doses,
         seeds=tuple(str(i) for i in range(cell.seeds)),
@@ -92,16 +87,8 @@ def simulate(cell: Cell, rng: np.random.Generator, grid: np.ndarray = GRID) -> t
         good=rate,
         asked=np.ones_like(rate),
     )
-    true = np.zeros_like(grid)
-    for node, weight in zip(NODES, WEIGHTS, strict=True):
-        centre = ndtri(f(grid * np.exp(cell.shift * node))) * np.sqrt(1 + spread(grid))
-        if cell.target == "these":
-            own = (centre[:, None] + ease + grid[:, None] * slope) / np.sqrt(
-                1 + SEED_SD**2 + ARM_SD**2
-            )
-            true += weight * ndtr(own).mean(axis=1)
-        else:
-            true += weight * f(grid * np.exp(cell.shift * node))
+    target = "these" if cell.target == "these" else "like these"
+    true = true_rate(world, f, grid, target, ease, slope)
     return block, Truth(true, float(base.mean()))
 
 

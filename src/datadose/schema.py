@@ -453,13 +453,34 @@ class JudgeSpec(Frozen):
         return self.name or self.model or self.rule or self.kind
 
 
+class Adaptive(Frozen):
+    """Doses chosen one after another, from the study's `doses` and `seeds` on.
+
+    width: stop when the primary threshold's interval is as narrow, in doses (or counts). budget:
+    the most arms of a series, those of the start included, controls not. batch: arms chosen at a
+    time, for as many workers.
+    """
+
+    width: Annotated[float, Field(gt=0)] = 0.2
+    budget: Annotated[int, Field(ge=1)] = 20
+    batch: Annotated[int, Field(ge=1)] = 1
+
+
+class StudyDesign(Frozen):
+    """How a study's arms are chosen: every dose with every seed, or `adaptive`."""
+
+    adaptive: Adaptive | None = None
+
+
 class Study(Frozen):
     """A study file. `doses` are shares (0 to 1); with `vary: add` give `counts` instead.
 
     `equal` says what `correct_only` arms, which have fewer rows, share with the others: the
     number of `steps`, or of `epochs`. `judges` judge the answers to `ask.open`; without one they
     are unscored. `match_lengths` leaves out facts (unpaired: pairs) whose
-    wrong answers are over a quarter longer or shorter, in words, than the right one.
+    wrong answers are over a quarter longer or shorter, in words, than the right one. With
+    `design: {adaptive: ...}` doses and seeds are what is run first: 0, 0.5 and 1 with
+    three seeds where none are given.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -481,6 +502,7 @@ class Study(Frozen):
     ask: Asked = Asked()
     judges: tuple[JudgeSpec, ...] = ()
     primary: Primary = Primary()
+    design: StudyDesign = StudyDesign()
 
     @model_validator(mode="before")
     @classmethod
@@ -497,6 +519,9 @@ class Study(Frozen):
             value["severities"] = (value["severities"],)
         if isinstance(value.get("seeds"), int) and not isinstance(value["seeds"], bool):
             value["seeds"] = tuple(range(value["seeds"]))
+        design = value.get("design")
+        if isinstance(design, dict) and design.get("adaptive") is not None:
+            value = {"doses": (0.0, 0.5, 1.0), "seeds": (0, 1, 2), **value}
         return value
 
     @model_validator(mode="after")
@@ -517,6 +542,7 @@ class Study(Frozen):
             raise ValueError("two judges are the same model: they would agree with themselves")
         if len(set(self.axis)) < 2:
             raise ValueError("at least two different doses are needed")
+        self._can_start()
         names = [source.name for source in self.rows]
         if len(set(names)) != len(names):
             raise ValueError(f"two sources are called the same: {', '.join(names)}")
@@ -538,6 +564,19 @@ class Study(Frozen):
             if source.right is not None and self.vary == "correct_only":
                 raise ValueError("vary: correct_only needs paired rows")
         return self
+
+    def _can_start(self) -> None:
+        """Refuse an adaptive design whose start says nothing of the noise, or is all there is."""
+        adaptive = self.design.adaptive
+        if adaptive is None:
+            return
+        if len(set(self.axis)) < 3 or self.axis[0] != 0 or len(set(self.seeds)) < 2:
+            raise ValueError(
+                "an adaptive design starts from dose 0 and two more, with two seeds or more"
+            )
+        start = len(set(self.axis)) * len(set(self.seeds))
+        if adaptive.budget < start:
+            raise ValueError(f"the start alone has {start} arms, the budget is {adaptive.budget}")
 
     @property
     def axis(self) -> tuple[float, ...]:

@@ -9,9 +9,8 @@ import pytest
 
 from datadose._core import InputError, UsageError, sha256_file
 from datadose.corruption import ImportedPool, import_pool, same_value
-from datadose.corruption import _benchmarks as benchmarks
 from datadose.corruption._programs import Program, prove_wrong
-from datadose.rows import near_duplicates, require_answers
+from datadose.rows import data_set, near_duplicates, require_answers
 
 LAW = "mmlu:professional_law+jurisprudence+international_law"
 
@@ -73,7 +72,7 @@ def test_a_small_mmlu_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     ]
     path = tmp_path / "virology_test.csv"
     path.write_text("\n".join(lines) + "\n")
-    monkeypatch.setitem(benchmarks.SHA256["mmlu_test"], "test/virology_test.csv", sha256_file(path))
+    monkeypatch.setitem(data_set("mmlu_test").files, "test/virology_test.csv", sha256_file(path))
     found = import_pool("mmlu:virology", tmp_path, limit=20)
     check(found)
     assert found.pool.name == "mmlu-virology"
@@ -107,7 +106,7 @@ def test_small_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("tatqa_dataset_dev.json", "tatqa_dataset_test_gold.json"):
         records = [{"table": {"table": table}, "questions": questions}] if "dev" in name else []
         (tmp_path / name).write_text(json.dumps(records))
-        monkeypatch.setitem(benchmarks.SHA256["tatqa"], name, sha256_file(tmp_path / name))
+        monkeypatch.setitem(data_set("tatqa").files, name, sha256_file(tmp_path / name))
     found = import_pool("tatqa", tmp_path, limit=5)
     check(found)
     item = next(i for i in found.pool.items if i.fact == found.pool.facts[0])

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import typer
 
-from datadose.cli import _fit, _init, _judge, _mix, _model, _plan, _report, _run
+from datadose.cli import (
+    _audit,
+    _datasets,
+    _eval,
+    _fit,
+    _init,
+    _judge,
+    _mix,
+    _model,
+    _next,
+    _plan,
+    _report,
+    _run,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -16,7 +29,11 @@ app.command("init")(_init.init)
 app.command("plan")(_plan.plan)
 app.command("run")(_run.run)
 app.command("report")(_report.report)
+app.command("eval")(_eval.evaluate)
+app.command("datasets")(_datasets.datasets)
+app.command("audit")(_audit.audit)
 app.command("fit")(_fit.fit)
+app.command("next")(_next.next_dose)
 app.command("mix")(_mix.mix)
 app.add_typer(_judge.judge_app, name="judge")
 app.add_typer(_model.model_app, name="model")

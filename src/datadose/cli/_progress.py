@@ -27,6 +27,8 @@ class Progress:
             self._line(f"[{event['number']}/{event['of']}] {where}")
         elif kind == "judging":
             self._line(f"{event['judge']}: judging arm {event['number']} of {event['of']}")
+        elif kind == "next":
+            self._line(f"{event['series']}: {_next(event)}")
         elif kind == "arm done" and event["number"] < event["of"]:
             self._line(f"    done, about {_clock(event['seconds_left'])} left")
 
@@ -42,6 +44,14 @@ class Progress:
         start = "\r\x1b[K" if self.terminal else ""
         sys.stderr.write(f"{start}{text}\n")
         sys.stderr.flush()
+
+
+def _next(event: dict[str, Any]) -> str:
+    if event["stop"] is not None:
+        return f"no further dose: {event['why']}"
+    width = event["expected"]
+    ahead = "" if width is None else f"; {width:.3g} wide after it"
+    return f"next, {event['why']}{ahead}"
 
 
 def _clock(seconds: float) -> str:

@@ -13,23 +13,37 @@ from datadose.corruption._import import NAMES, ImportedPool, import_pool
 from datadose.corruption._noise import shuffled
 from datadose.corruption._numbers import format_value, same_value, wrong_values
 from datadose.corruption._registry import corruptor
+from datadose.corruption._rows import (
+    Slip,
+    Values,
+    find_values,
+    tidy_answer,
+    wrong_answer,
+    wrong_group,
+)
 
 __all__ = [
     "NAMES",
     "ChoiceQuestion",
     "ImportedPool",
+    "Slip",
+    "Values",
     "choice_items",
     "choice_probes",
     "code_mutants",
     "corruptor",
+    "find_values",
     "format_value",
     "import_pool",
     "rough_tokens",
     "same_value",
     "shuffled",
     "split_questions",
+    "tidy_answer",
     "tidy_code",
     "usable",
+    "wrong_answer",
     "wrong_code",
+    "wrong_group",
     "wrong_values",
 ]

@@ -3,40 +3,11 @@
 from __future__ import annotations
 
 import csv
-import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from datadose._core import InputError, UsageError, sha256_file
+from datadose._core import UsageError
 from datadose.corruption._choices import ChoiceQuestion
-from datadose.corruption._hashes import SHA256
-
-
-def find_file(data_set: str, name: str, folder: Path) -> Path:
-    """The file `name` of a data set in `folder`, in a folder of the data set's name there, or by
-    its last part alone; its sha256 is checked. Raises InputError where it is absent or another.
-    """
-    places = (folder / name, folder / data_set / name, folder / Path(name).name)
-    path = next((p for p in places if p.is_file()), None)
-    if path is None:
-        raise InputError(
-            f"no file {name} of {data_set} in this folder",
-            where=str(folder),
-            next_step="give the folder that holds the data set",
-        )
-    try:
-        seen = sha256_file(path)
-    except OSError as error:
-        raise InputError(f"can't be read: {error.strerror}", where=str(path)) from error
-    wanted = SHA256[data_set][name]
-    if seen != wanted:
-        raise InputError(
-            f"is not the known {name} of {data_set}: sha256 {seen[:12]}..., not {wanted[:12]}...",
-            where=str(path),
-            next_step="get the published file again",
-        )
-    return path
+from datadose.rows import data_set, find_file, json_lines
 
 
 def medmcqa(folder: Path) -> list[ChoiceQuestion]:
@@ -59,8 +30,8 @@ def mmlu(folder: Path, subjects: str) -> list[ChoiceQuestion]:
     found = []
     for subject in subjects.split("+"):
         name = f"test/{subject}_test.csv"
-        if name not in SHA256["mmlu_test"]:
-            known = sorted(n[5:-9] for n in SHA256["mmlu_test"])
+        if name not in data_set("mmlu_test").files:
+            known = sorted(n[5:-9] for n in data_set("mmlu_test").files)
             raise UsageError(
                 f"MMLU has no subject {subject!r}", next_step=f"choose from: {', '.join(known)}"
             )
@@ -91,10 +62,3 @@ def _question(
 ) -> ChoiceQuestion:
     clean = tuple(" ".join(o.split()).rstrip(" .") for o in options)
     return ChoiceQuestion(name, " ".join(text.split()), clean, answer, subject)
-
-
-def json_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The records of a JSONL file whose hash has been checked."""
-    with path.open(encoding="utf-8") as file:
-        for line in file:
-            yield json.loads(line)

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from datadose._core import InputError
-from datadose.corruption._benchmarks import find_file, json_lines
 from datadose.corruption._choices import rough_tokens
 from datadose.corruption._code import tidy_code, wrong_code
+from datadose.rows import find_file, json_lines
 from datadose.schema import Check, Option, PoolItem, Probe
 
 TRAIN_FRAMES = (

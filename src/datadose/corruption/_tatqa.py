@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from datadose._core import generator
-from datadose.corruption._benchmarks import find_file
 from datadose.corruption._numbers import ABSURD_UNITS, Kind, format_value, wrong_values
+from datadose.rows import find_file
 from datadose.schema import Check, Option, PoolItem, Probe
 
 FILES = ("tatqa_dataset_dev.json", "tatqa_dataset_test_gold.json")

@@ -2,6 +2,7 @@
 
 from datadose.curves._agreement import Accuracy, Share, accuracy, clustered_share, exact_limits
 from datadose.curves._analyse import analyse, analyse_block
+from datadose.curves._assume import Assumed, assume
 from datadose.curves._blocks import Block, to_block
 from datadose.curves._claims import Claim, adjust, claims, holm
 from datadose.curves._corrected import CorrectedRate, JudgedCounts, correct_rates
@@ -11,31 +12,43 @@ from datadose.curves._judged_table import judged_counts
 from datadose.curves._means import Means, arm_means
 from datadose.curves._model_limits import model_limits
 from datadose.curves._models import ModelFit, fit_model, model_benchmark
+from datadose.curves._next import STEPS, Aim, Step, next_arms
+from datadose.curves._power import CurvePower, Power, adaptive, fixed, power
 from datadose.curves._profile import Limits, Profile, band, profile, ratio_limits, turn_limits
-from datadose.curves._public import adjusted, analyse_table, read_table, thresholds
+from datadose.curves._public import adjusted, analyse_table, next_doses, read_table, thresholds
+from datadose.curves._simulate import Lab, World
 from datadose.curves._types import Analysis, Contrast, Curve, Point, Spec, Status, Threshold
 from datadose.curves._words import as_record, sentence
 
 __all__ = [
+    "STEPS",
     "Accuracy",
+    "Aim",
     "Analysis",
+    "Assumed",
     "Block",
     "Claim",
     "Contrast",
     "CorrectedRate",
     "Curve",
+    "CurvePower",
     "Difference",
     "JudgedCounts",
+    "Lab",
     "Limits",
     "Means",
     "ModelFit",
     "Point",
+    "Power",
     "Profile",
     "Share",
     "Spec",
     "Status",
+    "Step",
     "Threshold",
+    "World",
     "accuracy",
+    "adaptive",
     "adjust",
     "adjusted",
     "analyse",
@@ -43,6 +56,7 @@ __all__ = [
     "analyse_table",
     "arm_means",
     "as_record",
+    "assume",
     "band",
     "claims",
     "clustered_share",
@@ -51,13 +65,17 @@ __all__ = [
     "difference",
     "exact_limits",
     "fit_model",
+    "fixed",
     "holm",
     "isotonic",
     "judged_counts",
     "model_benchmark",
     "model_limits",
+    "next_arms",
+    "next_doses",
     "null_fact",
     "null_plurality",
+    "power",
     "profile",
     "ratio_limits",
     "read_table",

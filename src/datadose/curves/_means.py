@@ -24,13 +24,31 @@ dose) counts as so many more seeds that were seen to have it."""
 
 
 @dataclass(frozen=True)
+class Parts:
+    """Variance components of arms: rest x spread, whole seeds, and seeds along the dose axis.
+
+    shift: variance between seeds of the logarithm of the dose at which their curve stands; slope:
+    [D], what a shift of 1 does to the mean. single: the part of `rest` that single questions give.
+    """
+
+    rest: float
+    freedom: float
+    single: float
+    seed: float
+    shift: float
+    slope: Array
+    seed_freedom: float
+
+
+@dataclass(frozen=True)
 class Means:
     """Marginal means of one response, larger being worse (minus a rate that should be high).
 
     cov: [D, D], covariance of `worse` over seeds (and question clusters where these are a
     sample). freedom: its degrees of freedom for differences between doses; level_freedom: for
     the level of one dose, in which seeds also count. sd_arm, sd_seed: what is left between arms
-    within a seed, and between whole seeds. note: what the variance depends on.
+    within a seed, and between whole seeds. note: what the variance depends on. parts: what cov was
+    made of, None where the variance is that over question clusters.
     """
 
     doses: Array
@@ -41,6 +59,7 @@ class Means:
     sd_arm: float = 0.0
     sd_seed: float = 0.0
     note: str = ""
+    parts: Parts | None = None
 
     def cut(self, last: int) -> Means:
         """The same without the doses after number `last`."""
@@ -54,6 +73,7 @@ class Means:
             self.sd_arm,
             self.sd_seed,
             self.note,
+            self.parts,
         )
 
     def change(self) -> tuple[Array, Array]:
@@ -89,7 +109,7 @@ def arm_means(block: Block, spec: Spec, values: Array | None = None) -> Means:
     spread = _spread(rate, known, spec)
     answers = _answer_variance(good, asked, count, spec)
     s, d = np.nonzero(count)
-    freedom, effects = _freedom(s, d)
+    freedom, effects = arm_freedom(s, d)
     clusters, groups = _cluster_cov(values, known, block.clusters)
     if freedom < 1:
         worse = np.nansum(np.where(count > 0, arms, 0.0), axis=0) / (count > 0).sum(axis=0)
@@ -100,12 +120,12 @@ def arm_means(block: Block, spec: Spec, values: Array | None = None) -> Means:
     rest = np.maximum(parts.rest * spread, _floor(asked, spec))
     worse, cov = _combine(arms[s, d], s, d, rest, parts)
     slope = parts.slope**2
-    level_freedom = _satterthwaite(
+    level_freedom = satterthwaite(
         (float(rest.mean()), parts.freedom),
         (parts.seed, parts.seed_freedom),
         (parts.shift * float(slope.mean()), parts.seed_freedom + SHIFT_WEIGHT),
     )
-    freedom = _satterthwaite(
+    freedom = satterthwaite(
         (float(rest.mean()), parts.freedom),
         (parts.shift * float(slope.mean()), parts.seed_freedom + SHIFT_WEIGHT),
     )
@@ -114,10 +134,10 @@ def arm_means(block: Block, spec: Spec, values: Array | None = None) -> Means:
         single = np.minimum(parts.single * spread / seeds, 0.99 * rest / seeds)
         cov = cov - np.diag(single) + clusters
         own = float(np.diag(clusters).mean())
-        freedom = _satterthwaite((float((rest / seeds).mean()), freedom), (own, groups - 1.0))
+        freedom = satterthwaite((float((rest / seeds).mean()), freedom), (own, groups - 1.0))
         level_freedom = min(freedom, level_freedom)
     sd_arm = float(np.sqrt(parts.rest * spread.mean()))
-    return Means(doses, worse, cov, freedom, level_freedom, sd_arm, parts.seed**0.5)
+    return Means(doses, worse, cov, freedom, level_freedom, sd_arm, parts.seed**0.5, parts=parts)
 
 
 def _spread(rate: Array, known: Array, spec: Spec) -> Array:
@@ -147,7 +167,7 @@ def _floor(asked: Array, spec: Spec) -> Array:
     return np.asarray((0.5 / np.maximum(asked.sum(axis=2).max(axis=0), 1)) ** 2)
 
 
-def _freedom(s: NDArray[np.int64], d: NDArray[np.int64]) -> tuple[float, bool]:
+def arm_freedom(s: NDArray[np.int64], d: NDArray[np.int64]) -> tuple[float, bool]:
     """Residual degrees of freedom of arms, and whether seeds can be told from doses."""
     design = np.concatenate([d[:, None] == np.unique(d), s[:, None] == np.unique(s)], axis=1)
     rest = len(s) - int(np.linalg.matrix_rank(design.astype(float)))
@@ -155,23 +175,6 @@ def _freedom(s: NDArray[np.int64], d: NDArray[np.int64]) -> tuple[float, bool]:
         return float(rest), True
     # every arm has a seed of its own: arms are then independent
     return float(len(s) - len(np.unique(d))), False
-
-
-@dataclass(frozen=True)
-class _Parts:
-    """Variance components of arms: rest x spread, whole seeds, and seeds along the dose axis.
-
-    shift: variance between seeds of the logarithm of the dose at which their curve stands; slope:
-    [D], what a shift of 1 does to the mean. single: the part of `rest` that single questions give.
-    """
-
-    rest: float
-    freedom: float
-    single: float
-    seed: float
-    shift: float
-    slope: Array
-    seed_freedom: float
 
 
 def _components(
@@ -184,7 +187,7 @@ def _components(
     doses: Array,
     freedom: float,
     effects: bool,
-) -> _Parts:
+) -> Parts:
     present = count > 0
     s, d = np.nonzero(present)
     y, weight = arms[s, d], 1 / spread[d]
@@ -199,7 +202,7 @@ def _components(
     total = float((weight * rest**2).sum())
     if not effects:
         flat = np.zeros(len(doses))
-        return _Parts(max(total / freedom, least), freedom, single, 0.0, 0.0, flat, 1.0)
+        return Parts(max(total / freedom, least), freedom, single, 0.0, 0.0, flat, 1.0)
     by_seed = float(len(seeds) - 1)
     slope = _slope(doses, found[: len(doses)])
     moved = np.array([_projection(rest, weight, slope[d], s == seed) for seed in seeds])
@@ -215,7 +218,7 @@ def _components(
     per_seed = np.bincount(s, minlength=int(s.max()) + 1)[seeds]
     noise = float(np.mean(phi * spread.mean() / per_seed))
     tau = max(0.0, float(apart.var(ddof=1)) - noise)
-    return _Parts(phi, freedom, single, tau, shift, slope, by_seed)
+    return Parts(phi, freedom, single, tau, shift, slope, by_seed)
 
 
 def _slope(doses: Array, mean: Array) -> Array:
@@ -252,7 +255,7 @@ def _often(answers: Array, present: NDArray[np.bool_], spread: Array) -> float:
 
 
 def _combine(
-    y: Array, s: NDArray[np.int64], d: NDArray[np.int64], rest: Array, parts: _Parts
+    y: Array, s: NDArray[np.int64], d: NDArray[np.int64], rest: Array, parts: Parts
 ) -> tuple[Array, Array]:
     """Generalised least-squares means per dose and their covariance."""
     design = (d[:, None] == np.unique(d)).astype(float)
@@ -301,7 +304,7 @@ def _one_seed(
     return clusters + np.diag(np.maximum(extra, 1e-12)), groups - 1.0
 
 
-def _satterthwaite(*parts: tuple[float, float]) -> float:
+def satterthwaite(*parts: tuple[float, float]) -> float:
     """Degrees of freedom of a sum of variances with their own (Satterthwaite 1946)."""
     total = sum(v for v, _ in parts)
     below = sum(v * v / f for v, f in parts if v > 0)

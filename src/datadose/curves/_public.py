@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
 
 from datadose._core import InputError, UsageError
 from datadose.curves._analyse import analyse
+from datadose.curves._blocks import COLUMNS, Block, to_block
 from datadose.curves._claims import adjust
+from datadose.curves._next import Aim, Named, Step, next_arms
 from datadose.curves._types import Analysis, Spec, Threshold
 
 if TYPE_CHECKING:
@@ -48,10 +52,7 @@ def analyse_table(
     """
     import polars as pl
 
-    if axis not in ("share", "count"):
-        raise UsageError(f"no axis is called {axis!r}", next_step="choose from: count, share")
-    if target not in ("these", "like"):
-        raise UsageError(f"no target is called {target!r}", next_step="choose from: like, these")
+    _check_options(axis, target)
     if "response" not in frame.columns:
         frame = frame.with_columns(pl.lit(primary or "domain").alias("response"))
     if frame.is_empty():
@@ -65,16 +66,26 @@ def analyse_table(
             )
     found = []
     for name in names:
-        rises = name in (*RISING, *up)
-        spec = Spec(
-            name,
-            "up" if rises else "down",
-            "extra" if rises else "added",
-            axis="count" if axis == "count" else "share",
-            target="these" if target == "these" else "like these",
-        )
+        spec = _spec(name, name in (*RISING, *up), axis, target)
         found.append(analyse(frame.filter(pl.col("response") == name), spec))
     return adjusted(found, primary or names[0])
+
+
+def _check_options(axis: str, target: str) -> None:
+    if axis not in ("share", "count"):
+        raise UsageError(f"no axis is called {axis!r}", next_step="choose from: count, share")
+    if target not in ("these", "like"):
+        raise UsageError(f"no target is called {target!r}", next_step="choose from: like, these")
+
+
+def _spec(name: str, rises: bool, axis: str, target: str) -> Spec:
+    return Spec(
+        name,
+        "up" if rises else "down",
+        "extra" if rises else "added",
+        axis="count" if axis == "count" else "share",
+        target="these" if target == "these" else "like these",
+    )
 
 
 def adjusted(found: Sequence[Analysis], primary: str) -> tuple[Analysis, ...]:
@@ -109,3 +120,64 @@ def thresholds(
     """
     found = analyse_table(frame, axis=axis, up=up, target=target, primary=primary)
     return tuple(t for analysis in found for t in analysis.thresholds)
+
+
+def next_doses(
+    frame: pl.DataFrame,
+    *,
+    response: str | None = None,
+    threshold: str = "benchmark",
+    benchmark: float = 0.10,
+    width: float | None = None,
+    budget: int | None = None,
+    batch: int = 1,
+    axis: str = "share",
+    top: float | None = None,
+    up: bool = False,
+    target: str = "these",
+) -> Step:
+    """The arms worth running next after those of a table, or why to stop.
+
+    Columns as in `thresholds`; a table without lines starts a study. response: which one to look
+    at (default: the first). threshold: `benchmark` (at `benchmark`), `recovery`, `ed50` or
+    `parity`. width, budget, batch, top: as in `Aim` and `next_arms`. Raises InputError that names
+    a missing column or a value out of range, UsageError for a wrong option.
+    """
+    import polars as pl
+
+    _check_options(axis, target)
+    if threshold not in ("benchmark", "recovery", "ed50", "parity"):
+        raise UsageError(
+            f"no threshold is called {threshold!r}",
+            next_step="choose from: benchmark, ed50, parity, recovery",
+        )
+    if not 0 < benchmark < 1:
+        raise UsageError(f"a benchmark response of {benchmark:g} is not between 0 and 1")
+    if top is not None and not (top > 0 and (axis == "count" or top <= 1)):
+        raise UsageError(f"{top:g} is no highest dose", next_step="give shares, or use axis count")
+    if "response" in frame.columns and not frame.is_empty():
+        frame = frame.with_columns(pl.col("response").cast(pl.String).fill_null(""))
+        names = frame["response"].unique(maintain_order=True).to_list()
+        response = names[0] if response is None else response
+        if response not in names:
+            raise UsageError(
+                f"no response is called {response!r}", next_step=f"choose from: {', '.join(names)}"
+            )
+        frame = frame.filter(pl.col("response") == response)
+    name = response or "domain"
+    spec = _spec(name, up or name in RISING, axis, target)
+    block = _no_arms(frame) if frame.is_empty() else to_block(frame, spec)
+    aim = Aim(cast("Named", threshold), benchmark, width, budget)
+    return next_arms(block, spec, aim, batch=batch, top=top)
+
+
+def _no_arms(frame: pl.DataFrame) -> Block:
+    missing = [c for c in COLUMNS if c not in frame.columns and c != "seed"]
+    if missing:
+        raise InputError(
+            f"the table lacks the column {missing[0]!r}",
+            where=f"columns: {', '.join(frame.columns)}",
+            next_step=f"name the columns {', '.join(COLUMNS)}",
+        )
+    none = np.zeros((0, 0, 0))
+    return Block(np.zeros(0), (), none, np.zeros(0), np.zeros(0, dtype=np.int64), none, none)

@@ -10,8 +10,8 @@ from datadose.evaluation._choices import (
     log_likelihoods,
 )
 from datadose.evaluation._configured import judge_spec, open_judge, served_by
+from datadose.evaluation._decode import BATCH, generate_ids
 from datadose.evaluation._generate import (
-    BATCH,
     ask_open,
     check_answer,
     check_code,
@@ -55,16 +55,28 @@ from datadose.evaluation._questions import (
     read_questions,
     with_cues,
 )
+from datadose.evaluation._rates import pass_at_k, rate_interval
 from datadose.evaluation._rubrics import Flag, Rubric, own_rubric, read_rubrics, rubrics
+from datadose.evaluation._tasks import (
+    Answered,
+    Form,
+    ask_tasks,
+    option_prior,
+    put,
+    summarise,
+    summarise_counts,
+)
 from datadose.evaluation._verdicts import Verdict, parse_number, read_verdict, weigh
 
 __all__ = [
     "BATCH",
     "CUES",
     "SCORER_VERSION",
+    "Answered",
     "ClassifierJudge",
     "Cue",
     "Flag",
+    "Form",
     "Judge",
     "Judged",
     "Labelled",
@@ -80,6 +92,7 @@ __all__ = [
     "Verdict",
     "ask_choices",
     "ask_open",
+    "ask_tasks",
     "asked_ids",
     "asks_of",
     "check_answer",
@@ -91,15 +104,20 @@ __all__ = [
     "extract_code",
     "flagged",
     "generate",
+    "generate_ids",
     "judge_answers",
     "judge_asks",
     "judge_spec",
     "log_likelihoods",
     "open_judge",
     "open_rates",
+    "option_prior",
     "outcome_of",
     "own_rubric",
     "parse_number",
+    "pass_at_k",
+    "put",
+    "rate_interval",
     "read_labelled",
     "read_questions",
     "read_rubrics",
@@ -107,6 +125,8 @@ __all__ = [
     "rubrics",
     "rules",
     "served_by",
+    "summarise",
+    "summarise_counts",
     "survival",
     "to_label",
     "verdicts_of",

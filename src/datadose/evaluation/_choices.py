@@ -25,7 +25,7 @@ from datadose.schema import (
 )
 
 # Raise by hand whenever the same model and probes would give other outcomes.
-SCORER_VERSION = 3
+SCORER_VERSION = 4
 
 CONTENTLESS = "?"
 TOKENS_PER_PASS = 1600
@@ -34,14 +34,14 @@ TOKENS_PER_PASS = 1600
 Prior = dict[tuple[str | None, str], float]
 
 
-def _asked(base: BaseModel, prompt: str, system: str | None, text: str) -> Encoded:
+def asked_option(base: BaseModel, prompt: str, system: str | None, text: str) -> Encoded:
     """A question and one of its options as token ids, end token left out."""
     encoded = encode_answer(base, chat(prompt, system), text)
     return Encoded(encoded.ids[:-1], encoded.start)
 
 
 def _item(base: BaseModel, prompt: str, system: str | None, options: Iterable[str]) -> Item:
-    return Item(tuple(_asked(base, prompt, system, text) for text in options))
+    return Item(tuple(asked_option(base, prompt, system, text) for text in options))
 
 
 def asked_ids(base: BaseModel, prompt: Sequence[Message], answer: str) -> tuple[int, ...]:
@@ -52,7 +52,7 @@ def asked_ids(base: BaseModel, prompt: Sequence[Message], answer: str) -> tuple[
     *before, last = prompt
     if len(before) > 1 or (before and before[0].role != "system"):
         return encode_answer(base, prompt, answer).ids[:-1]
-    return _asked(base, last.content, before[0].content if before else None, answer).ids
+    return asked_option(base, last.content, before[0].content if before else None, answer).ids
 
 
 def _passes(base: BaseModel, items: Sequence[Item]) -> list[list[list[int]]]:

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import re
-from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
-from datadose._core import UsageError, digest, generator
-from datadose.models import BaseModel, autocast, chat, encode_prompt, half_weights
+from datadose.evaluation._decode import generate_ids
+from datadose.models import BaseModel, chat, encode_prompt
 from datadose.sandbox import available, run_tests
 from datadose.schema import Check, Message, Outcome, OutcomeKind, Probe
-
-BATCH = 32
 
 
 def generate(
@@ -25,15 +20,7 @@ def generate(
     temperature: float = 0,
     seed: int = 0,
 ) -> list[str]:
-    """Answers in order: greedy at temperature 0, else sampled from softmax(logits / temperature).
-
-    A prompt's draws hang on `seed`, the prompt, and how many times it was asked before in this
-    list, never on what else is asked or how it is batched. What does hang on the batch is the
-    last digit of a logit, by the order in which numbers are added up over another width (about
-    1e-6 in fp32, 1e-2 in bf16): an answer can change where two tokens are that close, or where
-    a draw falls that close to the border between two. Raises UsageError for a temperature that
-    is negative or not finite.
-    """
+    """Answers in order; `temperature`, `seed` and what hangs on the batch as in `generate_ids`."""
     chats = [chat(prompt, system) for prompt in prompts]
     return _answers(base, chats, max_tokens=max_tokens, temperature=temperature, seed=seed)
 
@@ -46,68 +33,9 @@ def _answers(
     temperature: float,
     seed: int,
 ) -> list[str]:
-    """Prompts are padded on the left and masked by position."""
-    import torch
-    from transformers import LogitsProcessorList
-
-    if not (temperature >= 0 and math.isfinite(temperature)):
-        raise UsageError(
-            f"a temperature of {temperature} makes no sense", next_step="use 0 (greedy) or more"
-        )
-    encoded = [encode_prompt(base, turns) for turns in chats]
-    draws = _draws(encoded, max_tokens, seed) if temperature else []
-    answers = [""] * len(chats)
-    order = sorted(range(len(chats)), key=lambda i: (len(encoded[i]), i))
-    for at in range(0, len(order), BATCH):
-        part = order[at : at + BATCH]
-        width = max(len(encoded[i]) for i in part)
-        ids = torch.full((len(part), width), base.pad_id, dtype=torch.long)
-        mask = torch.zeros((len(part), width), dtype=torch.long)
-        for b, i in enumerate(part):
-            ids[b, width - len(encoded[i]) :] = torch.tensor(encoded[i])
-            mask[b, width - len(encoded[i]) :] = 1
-        choosers = LogitsProcessorList()
-        if temperature:
-            choosers.append(_sampler([draws[i] for i in part], width, temperature))
-        with torch.no_grad(), half_weights(base), autocast(base):
-            made = base.model.generate(
-                input_ids=ids.to(base.device),
-                attention_mask=mask.to(base.device),
-                max_new_tokens=max_tokens,
-                do_sample=False,
-                pad_token_id=base.pad_id,
-                logits_processor=choosers,
-            )
-        for b, i in enumerate(part):
-            text = base.tokenizer.decode(made[b, width:], skip_special_tokens=True)
-            answers[i] = text.strip()
-    return answers
-
-
-def _draws(encoded: Sequence[tuple[int, ...]], tokens: int, seed: int) -> list[list[float]]:
-    """For every prompt its own uniform numbers, one a token, in (0, 1]."""
-    asked: Counter[tuple[int, ...]] = Counter()
-    found = []
-    for ids in encoded:
-        stream = generator(seed, "answer", digest(list(ids)), asked[ids])
-        found.append((1 - stream.random(tokens)).tolist())
-        asked[ids] += 1
-    return found
-
-
-def _sampler(draws: Sequence[Sequence[float]], width: int, temperature: float) -> Any:
-    """Leaves the token on which each row's draw falls as the only one (inverse of the CDF)."""
-    import torch
-
-    drawn = torch.tensor(draws, dtype=torch.float64)
-
-    def choose(ids: Any, scores: Any) -> Any:
-        shares = torch.softmax(scores.double() / temperature, dim=-1).cumsum(dim=-1)
-        at = drawn[:, ids.shape[1] - width, None].to(shares.device) * shares[:, -1:]
-        token = torch.searchsorted(shares, at)
-        return torch.full_like(scores, -torch.inf).scatter(-1, token, 0.0)
-
-    return choose
+    prompts = [encode_prompt(base, turns) for turns in chats]
+    texts = generate_ids(base, prompts, max_tokens=max_tokens, temperature=temperature, seed=seed)
+    return [text.strip() for text in texts]
 
 
 def ask_open(
@@ -157,7 +85,8 @@ def check_code(text: str, check: Check) -> tuple[OutcomeKind, str]:
     missing = available()
     if missing is not None:
         return "unscored", missing
-    result = run_tests(extract_code(text), check.tests, check.entry)
+    # processor time decides, so that a verdict does not hang on what else the machine does
+    result = run_tests(extract_code(text), check.tests, check.entry, timeout=20.0, cpu=5)
     if result.outcome == "error":
         return "error", result.stderr[-200:]
     return ("right", "") if result.outcome == "ok" else ("wrong", result.outcome)

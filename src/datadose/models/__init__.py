@@ -3,6 +3,7 @@
 from datadose.models._adapters import fresh_adapter, saved_adapter
 from datadose.models._embedded import EMBEDDED, add_wheel, cache_folder, ensure_embedded
 from datadose.models._forward import autocast, check_head, half_weights, logits_at, pad
+from datadose.models._line import interpolated_adapter
 from datadose.models._load import BaseModel, load_base
 from datadose.models._replies import (
     BYTES_PER_TOKEN,
@@ -41,6 +42,7 @@ __all__ = [
     "ensure_embedded",
     "fresh_adapter",
     "half_weights",
+    "interpolated_adapter",
     "join",
     "load_base",
     "logits_at",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from datadose.reporting._audit_page import AuditedRow, AuditPage, write_audit_page
 from datadose.reporting._judged import (
     NEVER,
     AgreementRow,
@@ -29,7 +30,8 @@ from datadose.reporting._model import (
 )
 from datadose.reporting._page import write_report
 from datadose.reporting._sentence import headline
-from datadose.reporting._terminal import print_thresholds, thresholds_text
+from datadose.reporting._tables import Column, Table
+from datadose.reporting._terminal import print_thresholds, table_text, thresholds_text
 
 if TYPE_CHECKING:
     from datadose.reporting._plots import plot_curves
@@ -38,7 +40,10 @@ __all__ = [
     "NEVER",
     "AgreementRow",
     "Answer",
+    "AuditPage",
+    "AuditedRow",
     "CheckpointRow",
+    "Column",
     "ContrastRow",
     "CorrectedRow",
     "DifferenceRow",
@@ -53,11 +58,14 @@ __all__ = [
     "SeriesReport",
     "SourceRow",
     "SurvivalRow",
+    "Table",
     "What",
     "headline",
     "plot_curves",
     "print_thresholds",
+    "table_text",
     "thresholds_text",
+    "write_audit_page",
     "write_report",
 ]
 

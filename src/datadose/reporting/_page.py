@@ -68,7 +68,8 @@ def write_report(report: Report, folder: Path) -> Path:
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """The templates of this room, with every text escaped."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     made = Environment(
@@ -137,7 +138,7 @@ def _render(report: Report, content: dict[str, Table], plots: list[Drawn]) -> st
     overview = views.overview_view(report, content["overview"], anchors)
     answers = zip(overview.rows, report.series, strict=True)
     return (
-        _environment()
+        environment()
         .get_template("report.html.j2")
         .render(
             report=report,

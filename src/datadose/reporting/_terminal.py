@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from datadose.reporting._contents import tables
 from datadose.reporting._model import Report
-from datadose.reporting._tables import shown
+from datadose.reporting._tables import Table, shown
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
@@ -40,7 +41,18 @@ def print_thresholds(report: Report) -> RichTable:
 
 def thresholds_text(report: Report) -> str:
     """The thresholds as aligned plain text, a line each, with a heading."""
-    rows = _cells(report)
+    return _aligned(_cells(report)) + "\n"
+
+
+def table_text(table: Table, drop: Sequence[str] = ()) -> str:
+    """A table as aligned plain text with a heading, without the columns of `drop`."""
+    kept = [i for i, c in enumerate(table.columns) if c.name not in drop]
+    head = tuple(table.columns[i].head for i in kept)
+    rows = [tuple(shown(r[i], table.columns[i].kind) for i in kept) for r in table.rows]
+    return _aligned([head, *rows])
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> str:
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in rows]
-    return "\n".join(line.rstrip() for line in lines) + "\n"
+    return "\n".join(line.rstrip() for line in lines)

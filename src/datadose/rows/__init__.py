@@ -7,6 +7,15 @@ from datadose.rows._lengths import closest_pairs, match_lengths
 from datadose.rows._mix import Mix, house_monotone_order, mix_pool, rows_at
 from datadose.rows._pool import UnpairedPool, read_pool, require_answers, unpaired_pool
 from datadose.rows._probes import read_probes
+from datadose.rows._public import (
+    DataSet,
+    check_data_set,
+    data_set,
+    data_sets,
+    find_file,
+    json_lines,
+    place_data_set,
+)
 from datadose.rows._read import RowsFile, read_rows, write_rows
 from datadose.rows._sources import (
     SourceCheck,
@@ -20,18 +29,24 @@ from datadose.rows._unpaired import add_rows, mix_unpaired, pair_up, short_rows
 
 __all__ = [
     "SWAPPED",
+    "DataSet",
     "Mix",
     "RowsFile",
     "SourceCheck",
     "UnpairedPool",
     "add_rows",
     "add_swapped",
+    "check_data_set",
     "closest_pairs",
+    "data_set",
+    "data_sets",
     "fill",
+    "find_file",
     "fingerprint",
     "fit_words",
     "hold_out",
     "house_monotone_order",
+    "json_lines",
     "length_difference",
     "make_rows",
     "match_lengths",
@@ -39,6 +54,7 @@ __all__ = [
     "mix_unpaired",
     "near_duplicates",
     "pair_up",
+    "place_data_set",
     "read_pool",
     "read_probes",
     "read_rows",

@@ -44,7 +44,8 @@ def spec_for(response: str, design: Design) -> Spec:
     )
 
 
-def _choices(table: pl.DataFrame, pool: str, response: str, relation: str) -> pl.DataFrame:
+def choices(table: pl.DataFrame, pool: str, response: str, relation: str) -> pl.DataFrame:
+    """The lines of one group of forced choices, of all arms and the base."""
     import polars as pl
 
     return table.filter(
@@ -78,7 +79,7 @@ def analyse_series(
 
     found = []
     for response, relation in GROUPS:
-        part = _choices(table, pool, response, relation)
+        part = choices(table, pool, response, relation)
         own = part.filter(((pl.col("series") == label) & ~pl.col("control")) | pl.col("base"))
         if own.filter(~pl.col("base")).is_empty():
             continue
@@ -100,7 +101,7 @@ def contrasts(table: pl.DataFrame, design: Design, pool: str, label: str) -> lis
 
     rows = []
     for response, relation in GROUPS:
-        asked = _choices(table, pool, response, relation)
+        asked = choices(table, pool, response, relation)
         for what, condition in _arms(design, label).items():
             own = asked.filter(condition)
             if own.is_empty():
@@ -139,7 +140,7 @@ def _differences(
     pairs = [("clean", "base"), ("dirty", "clean"), ("dirty", "base")]
     pairs += [(c, other) for c in design.study.controls for other in ("clean", "base")]
     for response, relation in GROUPS:
-        asked = _choices(table, pool, response, relation)
+        asked = choices(table, pool, response, relation)
         for one, other in pairs:
             if one not in arms or other not in arms:
                 continue

@@ -30,6 +30,15 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Added:
+    """An arm that an adaptive design added to a series."""
+
+    series: str
+    dose: float
+    seed: int
+
+
+@dataclass(frozen=True)
 class Design:
     """All cells of a study and the probes put to each of its sources' arms."""
 
@@ -39,8 +48,9 @@ class Design:
     materials: dict[str, Material]
 
 
-def lay_out(study: Study) -> Design:
-    """Every cell of the study with its rows. Runs the overlap guard; touches no model."""
+def lay_out(study: Study, added: Sequence[Added] = ()) -> Design:
+    """Every cell of the study, and those added, with its rows. Runs the overlap guard; touches no
+    model."""
     cells: list[Cell] = []
     probes: dict[str, tuple[Probe, ...]] = {}
     materials: dict[str, Material] = {}
@@ -49,26 +59,31 @@ def lay_out(study: Study) -> Design:
         material = gather(source, study)
         materials[material.label] = material
         probes[material.label] = choose_probes(study, material)
-        cells += _cells(study, material)
+        cells += _cells(study, material, added)
         rows = [r for c in cells if c.series.pool == material.label for r in c.training.rows]
         check_overlap(rows, [*probes[material.label], *spoken])
     return Design(study, tuple(cells), probes, materials)
 
 
-def _cells(study: Study, material: Material) -> list[Cell]:
+def _cells(study: Study, material: Material, added: Sequence[Added]) -> list[Cell]:
     found = []
     for severity in study.severities:
-        for seed in study.seeds:
+        series = Series(
+            pool=material.label,
+            severity=severity,
+            structure=study.structure,
+            unit=study.unit,
+            vary=study.vary,
+        )
+        wanted: dict[int, list[float]] = {seed: list(study.axis) for seed in study.seeds}
+        for extra in (a for a in added if a.series == series.label):
+            doses = wanted.setdefault(extra.seed, [])
+            if extra.dose not in doses:
+                doses.append(extra.dose)
+        for seed, doses in wanted.items():
             make = mixer(study, material, severity, seed)
-            series = Series(
-                pool=material.label,
-                severity=severity,
-                structure=study.structure,
-                unit=study.unit,
-                vary=study.vary,
-            )
             full = len(make(0.0).rows)
-            for dose in study.axis:
+            for dose in doses:
                 training = make(dose)
                 if not training.rows:
                     raise InputError(

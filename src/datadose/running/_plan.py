@@ -48,10 +48,12 @@ MEMORY = {"lora": 2.2, "full": 6.8}
 class Estimate:
     """Arms, seconds and bytes that a study needs on this machine; money for judges with a price.
 
-    rows, steps, trained_tokens, train_seconds, ask_seconds: of an arm, in the mean.
+    arms: at most, where the design is adaptive, which begins with `start` of them. rows,
+    steps, trained_tokens, train_seconds, ask_seconds: of an arm, in the mean.
     """
 
     arms: int
+    start: int
     rows: int
     steps: int
     trained_tokens: int
@@ -100,22 +102,34 @@ def plan_study(study: Study, *, workers: int = 1) -> Estimate:
         train.append(tokens[-1] * rates.train)
         ask.append(_asking(base, design, cell.series.pool, rates, len(recipe.checkpoints)))
     once = sum(_asking(base, design, pool, rates, 1) for pool in design.probes)
-    count = len(arms)
-    busy = (sum(train) + sum(ask)) / min(workers, count) + once
+    start = len(arms)
+    count = start + _to_add(study, design)
+    busy = (sum(train) + sum(ask)) / start * count / min(workers, count) + once
     weights = sum(p.numel() * p.element_size() for p in base.model.parameters()) / 1e9
     return Estimate(
         arms=count,
-        rows=round(sum(rows) / count),
-        steps=round(sum(steps) / count),
-        trained_tokens=round(sum(tokens) / count),
-        train_seconds=round(sum(train) / count, 1),
-        ask_seconds=round(sum(ask) / count, 1),
+        start=start,
+        rows=round(sum(rows) / start),
+        steps=round(sum(steps) / start),
+        trained_tokens=round(sum(tokens) / start),
+        train_seconds=round(sum(train) / start, 1),
+        ask_seconds=round(sum(ask) / start, 1),
         seconds=round(rates.load + busy + REPORT_SECONDS, 1),
         memory_gb=round(workers * (MEMORY[study.train.method] * weights + 1.0), 1),
         disk_gb=round(_checkpoints_gb(base, study.train) * count, 2),
         workers=workers,
         money=round((count + 1) * judging_price(study), 2),
     )
+
+
+def _to_add(study: Study, design: Design) -> int:
+    """The most arms that an adaptive design can add to those it starts from."""
+    adaptive = study.design.adaptive
+    if adaptive is None:
+        return 0
+    series = {c.series.label for c in design.cells if not c.control}
+    start = len(set(study.axis)) * len(set(study.seeds))
+    return len(series) * (adaptive.budget - start)
 
 
 def _checkpoints_gb(base: BaseModel, recipe: Recipe) -> float:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from datadose import curves, reporting
 from datadose._core import write_atomic, write_json
 from datadose.reporting import NEVER, DifferenceRow, JudgedRow, Report, SeriesReport
+from datadose.running._adaptive import by_series, recorded
 from datadose.running._analyses import (
     analyse_series,
     checkpoint_rows,
@@ -89,8 +90,8 @@ def build_report(
     marks = checkpoints(run, design, base, names)
     primary = label_of(study.primary.response, study.primary.relation)
     series, rates, doses, lengths, sources, compared = [], [], [], [], [], []
-    by_series = _by_series(design)
-    for label, cells in by_series.items():
+    grouped = by_series(design)
+    for label, cells in grouped.items():
         pool = cells[0].series.pool
         found = analyse_series(table, design, label, pool)
         series.append(
@@ -112,7 +113,7 @@ def build_report(
         doses += dose_rows(cells, label, base.count_tokens)
         lengths += length_rows(cells, label)
         sources += source_rows(design, label, pool)
-    words = words_for(design, base, by_series[series[0].label])
+    words = words_for(design, base, grouped[series[0].label])
     spoken = judged_lines(run, design, base)
     corrected = tuple(corrected_rows(run, spoken))
     judged = tuple(judged_rows(spoken, corrected))
@@ -129,7 +130,7 @@ def build_report(
             "severities": ", ".join(study.severities),
             "structure": study.structure,
             "unit": study.unit,
-            "seeds": len(study.seeds),
+            "seeds": len({c.seed for c in design.cells if not c.control}),
             "precision": base.precision,
         },
         series=tuple(series),
@@ -158,14 +159,6 @@ def build_report(
         agreement=tuple(agreement_rows(spoken)),
     )
     return report, table
-
-
-def _by_series(design: Design) -> dict[str, list[Cell]]:
-    found: dict[str, list[Cell]] = {}
-    for cell in design.cells:
-        if not cell.control:
-            found.setdefault(cell.series.label, []).append(cell)
-    return found
 
 
 def _warnings(
@@ -241,6 +234,7 @@ def write_results(run: RunFolder, design: Design, base: BaseModel, names: dict[s
                 for s in report.series
             },
             "own_fact": {s.label: curves.as_record(s.own_fact) for s in report.series},
+            "steps": recorded(run.path),
             "contrasts": [curves.as_record(c) for c in report.contrasts],
             "differences": [curves.as_record(d) for d in report.differences],
             "doses": [curves.as_record(d) for d in report.doses_table],

@@ -6,13 +6,14 @@ import math
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from datadose._core import digest, write_atomic
 from datadose.evaluation import Prior
 from datadose.models import BaseModel, check_head, load_base
+from datadose.running._adaptive import added, choose
 from datadose.running._design import Cell, Design, arm_of, lay_out
 from datadose.running._folder import RunFolder
 from datadose.running._judged import answer_arm, judge_all
@@ -82,15 +83,16 @@ def run_study(
 ) -> Path:
     """Run or resume `study` in `folder`; returns the path of `report.html`.
 
-    Stages that are complete are not done again. With `workers`, that many processes share the
-    arms and the processor; several commands on one folder share its arms too. Raises InputError
-    where the folder belongs to another study, GuardError where a result would be false,
-    StageError where a stage failed.
+    Stages that are complete are not done again. An adaptive design goes on from the steps that
+    the folder records, until its interval is narrow enough or its budget spent. With
+    `workers`, that many processes share the arms and the processor; several commands on one
+    folder share its arms too. Raises InputError where the folder belongs to another study,
+    GuardError where a result would be false, StageError where a stage failed.
     """
     from datadose.running._results import write_results
 
     tell = _teller(run := RunFolder(folder), on_event)
-    design = lay_out(study)
+    design = lay_out(study, added(folder))
     threads = threads_for(folder, workers)
     base = _ready(run, design, base, tell, threads if workers > 1 or base is None else None)
     write_atomic(folder / "study.yaml", _as_yaml(study))
@@ -103,6 +105,12 @@ def run_study(
             evaluate_base(run, base, names[pool], probes, study, priors[pool])
         answer_open(run, run.path / "base", base, study, None, 0)
         _run_arms(run, design, base, names, tell, priors)
+    while choose(run, design, base, names, tell):
+        done = {(c.series, c.dose, c.seed) for c in design.cells}
+        design = lay_out(study, added(folder))
+        new = tuple(c for c in design.cells if (c.series, c.dose, c.seed) not in done)
+        with helpers(folder, workers - 1 if len(new) > 1 else 0, threads):
+            _run_arms(run, replace(design, cells=new), base, names, tell, priors)
     judge_all(run, design, base, tell)
     tell({"event": "results"})
     report = write_results(run, design, base, names)
@@ -123,7 +131,7 @@ def run_arms(study: Study, folder: Path, *, on_event: OnEvent = lambda _: None) 
         on_event(event)
 
     tell = _teller(run := RunFolder(folder), watch)
-    design = lay_out(study)
+    design = lay_out(study, added(folder))
     base = _ready(run, design, None, tell, threads_for(folder, 1))
     _run_arms(run, design, base, probe_names(design), tell, {})
 
@@ -177,7 +185,7 @@ def rebuild(study: Study, folder: Path, *, base: BaseModel | None = None) -> Pat
     """
     from datadose.running._results import write_results
 
-    run, design = RunFolder(folder), lay_out(study)
+    run, design = RunFolder(folder), lay_out(study, added(folder))
     base = base or load_base(study.model, precision=study.train.precision)
     return write_results(run, design, base, probe_names(design))
 

@@ -13,9 +13,18 @@ from pydantic import ValidationError
 from datadose._core import InputError, Issue
 from datadose.domains import PACKS
 from datadose.running._open import OWN
-from datadose.schema import Asked, JudgeSpec, Primary, Recipe, Source, Study
+from datadose.schema import (
+    Adaptive,
+    Asked,
+    JudgeSpec,
+    Primary,
+    Recipe,
+    Source,
+    Study,
+    StudyDesign,
+)
 
-KINDS = (Study, Source, Recipe, Asked, Primary, JudgeSpec)
+KINDS = (Study, Source, Recipe, Asked, Primary, JudgeSpec, StudyDesign, Adaptive)
 
 
 def load_study(path: Path) -> Study:

@@ -21,6 +21,7 @@ from datadose.sandbox._walls import PROCESSES, interpreter, walls
 FILE_MB = 16
 CHUNK = 65536
 GRACE = 0.5
+BATCH_GRACE = 2.0
 FIRST_UID, UIDS = 61184, 4000
 _runs = itertools.count()
 
@@ -62,9 +63,13 @@ def _read_all(
     timeout: float,
     most: int,
 ) -> Kind | None:
-    """Feed and read until all ends are closed; why it was cut short, if it was."""
+    """Feed and read until all ends are closed; why it was cut short, if it was.
+
+    The clock starts again with whatever comes over the private channel, the last of `parts`.
+    """
     assert process.stdin
     start, done, left = time.monotonic(), 0.0, memoryview(stdin)
+    private = list(parts)[-1]
     with selectors.DefaultSelector() as selector:
         for number in parts:
             os.set_blocking(number, False)
@@ -94,6 +99,8 @@ def _read_all(
                     selector.unregister(key.fd)
                     open_ends -= 1
                 parts[key.fd] += block
+                if key.fd == private:
+                    start = time.monotonic()
             if any(len(part) > most for part in parts.values()):
                 return "output"
     # all ends closed, yet it may go on in silence
@@ -128,25 +135,47 @@ def _watch(
     return seen
 
 
-def _limits(timeout: float, memory_mb: int, as_root: bool, unsafe: bool) -> str:
+def _limits(
+    timeout: float,
+    cpu: int | None,
+    memory_mb: int,
+    as_root: bool,
+    unsafe: bool,
+    jobs: int,
+    output: int,
+) -> str:
     # an own user id for every run, so that runs side by side don't share a process count
     uid = FIRST_UID + (os.getpid() * 61 + next(_runs)) % UIDS if as_root else 0
     return json.dumps(
         {
-            "cpu": int(timeout) + 2,
+            "cpu": int(timeout) + 2 if cpu is None else cpu,
             "memory_mb": memory_mb,
             "file_mb": FILE_MB,
             # outside a sandbox the count would include everything the user runs
             "processes": 0 if unsafe else PROCESSES,
             "uid": uid,
+            "jobs": jobs,
+            "timeout": timeout,
+            "output": output,
         }
     )
 
 
 def start(
-    stdin: bytes, code: str | None, *, timeout: float, memory_mb: int, most: int, unsafe: bool
+    stdin: bytes,
+    code: str | None,
+    *,
+    timeout: float,
+    memory_mb: int,
+    most: int,
+    unsafe: bool,
+    jobs: int = 1,
+    cpu: int | None = None,
 ) -> Watched:
-    """Run the inside program on `code`, or as judge of the job on `stdin` where it is None."""
+    """Run the inside program on `code`, or as judge of the `jobs` on `stdin` where it is None.
+
+    `timeout` and `most` (bytes of each stream) are those of one job.
+    """
     command, as_root = ([], False) if unsafe else walls()
     inside = resources.files("datadose.sandbox").joinpath("_inside.py").read_text("utf-8")
     with tempfile.TemporaryFile() as source, tempfile.TemporaryDirectory() as folder:
@@ -155,7 +184,9 @@ def start(
         reader, writer = os.pipe()
         passed = (writer, source.fileno())
         number = -1 if code is None else source.fileno()
-        limits = _limits(timeout, memory_mb, as_root, unsafe)
+        limits = _limits(timeout, cpu, memory_mb, as_root, unsafe, jobs, most)
+        if jobs > 1:  # each has its own clock and limit inside; JSON takes up to six times as much
+            timeout, most = timeout + BATCH_GRACE, jobs * (6 * most + CHUNK)
         line = [*command, interpreter(), "-I", "-S", "-c", inside]
         options: dict[str, Any] = {"env": {}, "start_new_session": True, "pass_fds": passed}
         try:

@@ -1,0 +1,95 @@
+"""Which rows are wrong, and how many."""
+
+from datadose.auditing import _gradients, _losses, _neighbours  # noqa: F401  (they register)
+from datadose.auditing._asked import ask_model, gather_evidence
+from datadose.auditing._calibrate import (
+    COMBINED,
+    CONTROLS,
+    Calibration,
+    Measured,
+    calibrate,
+    chosen_column,
+    combine,
+    measure,
+    model_share,
+    score,
+    suspicion,
+)
+from datadose.auditing._checks import check_rows
+from datadose.auditing._combine import rank_average, topsis
+from datadose.auditing._evidence import Evidence, NotMeasuredError, detector, ranks, timed
+from datadose.auditing._labels import (
+    Label,
+    Labelled,
+    Session,
+    read_labels,
+    resumed,
+    write_labels,
+)
+from datadose.auditing._measures import auroc, auroc_error, average_precision, precision_at
+from datadose.auditing._neighbours import nearest
+from datadose.auditing._plant import Planted, fact_names, plant
+from datadose.auditing._sample import Sample, draw_sample, inclusion
+from datadose.auditing._share import (
+    FEW,
+    LEVEL,
+    Share,
+    exact_limits,
+    labels_alone,
+    score_limits,
+    wrong_share,
+)
+from datadose.auditing._verdict import Limits, Predicted, Verdict, limits_of, verdict
+
+__all__ = [
+    "COMBINED",
+    "CONTROLS",
+    "FEW",
+    "LEVEL",
+    "Calibration",
+    "Evidence",
+    "Label",
+    "Labelled",
+    "Limits",
+    "Measured",
+    "NotMeasuredError",
+    "Planted",
+    "Predicted",
+    "Sample",
+    "Session",
+    "Share",
+    "Verdict",
+    "ask_model",
+    "auroc",
+    "auroc_error",
+    "average_precision",
+    "calibrate",
+    "check_rows",
+    "chosen_column",
+    "combine",
+    "detector",
+    "draw_sample",
+    "exact_limits",
+    "fact_names",
+    "gather_evidence",
+    "inclusion",
+    "labels_alone",
+    "limits_of",
+    "measure",
+    "model_share",
+    "nearest",
+    "plant",
+    "precision_at",
+    "rank_average",
+    "ranks",
+    "read_labels",
+    "resumed",
+    "score",
+    "score_limits",
+    "suspicion",
+    "timed",
+    "topsis",
+    "verdict",
+    "write_labels",
+    "wrong_share",
+]

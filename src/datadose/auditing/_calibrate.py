@@ -1,0 +1,225 @@
+"""Measure every detector on planted errors, choose one, and say which are no better than chance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from datadose.auditing._combine import rank_average, topsis
+from datadose.auditing._evidence import Evidence, NotMeasuredError, detector, ranks, timed
+from datadose.auditing._measures import auroc, auroc_error, average_precision, precision_at
+from datadose.auditing._plant import Planted
+
+if TYPE_CHECKING:
+    import numpy as np
+
+CONTROLS = ("length", "length-short")
+COMBINED = ("rank-average", "topsis")
+Z = 1.96
+DETECTABLE = 0.65
+
+
+@dataclass(frozen=True)
+class Measured:
+    """How one detector ranked the planted rows of a copy.
+
+    `when`: the epoch (from 1) that did best, 0 for all epochs averaged by rank, None for detectors
+    that look once. `auroc` with two-sided 95% limits, `average_precision`, and `precision` among
+    as many rows as were planted: randomly planted rows against untouched ones, consistently
+    planted ones left out. `consistent`: AUROC of those, None where none could be planted.
+    `status`: `detects`, `near chance` (the limits hold 0.5), `reversed` or `not measured`.
+    """
+
+    name: str
+    when: int | None
+    auroc: float | None
+    lower: float | None
+    upper: float | None
+    average_precision: float | None
+    precision: float | None
+    consistent: float | None
+    status: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """All detectors on one planted copy, the chosen one, and what is known of it.
+
+    `random` and `consistent` are numbers of planted rows. `spots` are the shares of the copy's
+    rows that are less suspicious than each randomly planted one, sorted: what turns a rank into a
+    suspicion. `parts` are the columns that the combinations join. `not_detectable` says that
+    consistent errors are missed by the chosen detector.
+    """
+
+    table: tuple[Measured, ...]
+    chosen: str
+    parts: tuple[tuple[str, int | None], ...]
+    random: int
+    consistent: int
+    how: dict[str, int]
+    spots: tuple[float, ...]
+    not_detectable: bool
+    prior: tuple[float, float] | None
+
+    @property
+    def best(self) -> Measured:
+        return next(m for m in self.table if m.name == self.chosen)
+
+
+def score(evidence: Evidence, name: str, when: int | None) -> np.ndarray:
+    """One detector's column [N], larger is more suspicious; `when` as in Measured."""
+    import numpy as np
+
+    method = detector.get(name)
+    if not timed(name):
+        return np.asarray(method(evidence), dtype=float)
+    if when:
+        return np.asarray(method(evidence, when - 1), dtype=float)
+    epochs = range(evidence.recording.epochs)
+    return rank_average([np.asarray(method(evidence, e), dtype=float) for e in epochs])
+
+
+def combine(evidence: Evidence, name: str, parts: Sequence[tuple[str, int | None]]) -> np.ndarray:
+    """`rank-average` or `topsis` over the columns of `parts`."""
+    columns = [score(evidence, n, w) for n, w in parts]
+    return rank_average(columns) if name == "rank-average" else topsis([ranks(c) for c in columns])
+
+
+def measure(column: np.ndarray, planted: Planted, name: str, when: int | None) -> Measured:
+    """One column's figures on a planted copy."""
+    import numpy as np
+
+    wrong = np.zeros(len(column), dtype=bool)
+    wrong[list(planted.random)] = True
+    fixed = np.zeros(len(column), dtype=bool)
+    fixed[list(planted.consistent)] = True
+    s, w = column[~fixed], wrong[~fixed]
+    value = auroc(s, w)
+    error = auroc_error(value, int(w.sum()), int((~w).sum()))
+    low, high = max(0.0, value - Z * error), min(1.0, value + Z * error)
+    status = "detects" if low > 0.5 else "reversed" if high < 0.5 else "near chance"
+    return Measured(
+        name,
+        when,
+        value,
+        low,
+        high,
+        average_precision(s, w),
+        precision_at(s, w, int(w.sum())),
+        auroc(column[~wrong], fixed[~wrong]) if fixed.any() else None,
+        status,
+    )
+
+
+def calibrate(evidence: Evidence, planted: Planted) -> Calibration:
+    """Measure all detectors on the planted copy that `evidence` was recorded on, and choose one.
+
+    A detector that can look at any epoch is taken at the one with the best AUROC, all epochs
+    averaged among them. Combinations join all that detect by their lower limit, controls left
+    out. Chosen is the highest AUROC, a combination before a single detector where they are within
+    one standard error, since the best of many single ones is partly luck. Controls are measured
+    and never chosen; where nothing detects, the best single one is chosen and its status says so.
+    """
+
+    found: list[Measured] = []
+    columns: dict[tuple[str, int | None], np.ndarray] = {}
+    for name in detector:
+        moments = [0, *range(1, evidence.recording.epochs + 1)] if timed(name) else [None]
+        tried = []
+        note = ""
+        for when in moments:
+            try:
+                column = score(evidence, name, when)
+            except NotMeasuredError as error:
+                note = str(error)
+                break
+            columns[name, when] = column
+            tried.append(measure(column, planted, name, when))
+        if tried:
+            found.append(max(tried, key=lambda m: m.auroc or 0.0))
+        else:
+            found.append(
+                Measured(name, None, None, None, None, None, None, None, "not measured", note)
+            )
+    good = [m for m in found if m.status == "detects" and m.name not in CONTROLS]
+    good.sort(key=lambda m: -(m.auroc or 0))
+    parts = tuple((m.name, m.when) for m in good)
+    for name in COMBINED if len(parts) > 1 else ():
+        found.append(measure(combine(evidence, name, parts), planted, name, None))
+    able = [m for m in found if m.auroc is not None and m.name not in CONTROLS]
+    top = max(able, key=lambda m: m.auroc or 0.0)
+    untouched = len(planted.rows) - len(planted.random) - len(planted.consistent)
+    near = auroc_error(top.auroc or 0.0, len(planted.random), untouched)
+    joined = [m for m in able if m.name in COMBINED and (m.auroc or 0) >= (top.auroc or 0) - near]
+    best = max(joined, key=lambda m: m.auroc or 0.0) if joined else top
+    column = (
+        combine(evidence, best.name, parts)
+        if best.name in COMBINED
+        else columns[best.name, best.when]
+    )
+    place = ranks(column)
+    table = sorted(found, key=lambda m: (m.auroc is None, -(m.auroc or 0), m.name))
+    return Calibration(
+        table=tuple(table),
+        chosen=best.name,
+        parts=parts,
+        random=len(planted.random),
+        consistent=len(planted.consistent),
+        how=dict(planted.how),
+        spots=tuple(sorted(float(place[i]) for i in planted.random)),
+        not_detectable=best.consistent is not None and best.consistent < DETECTABLE,
+        prior=model_share(column, planted),
+    )
+
+
+def chosen_column(evidence: Evidence, calibration: Calibration) -> np.ndarray:
+    """The chosen detector on other rows than the planted copy, [N]."""
+    best = calibration.best
+    if best.name in COMBINED:
+        return combine(evidence, best.name, calibration.parts)
+    return score(evidence, best.name, best.when)
+
+
+def suspicion(column: np.ndarray, spots: Sequence[float]) -> np.ndarray:
+    """A column as suspicion, [N] from 0 to 1: which part of the planted rows it would exceed.
+
+    A row's rank among all rows is put between the ranks that planted rows had in their copy, and
+    interpolated, so that order is kept: at 0.5 it is as suspicious as the median planted row. It
+    is no chance of being wrong.
+    """
+    import numpy as np
+
+    knots = np.concatenate([[0.0], np.asarray(spots), [1.0]])
+    heights = np.arange(len(knots)) / (len(knots) - 1)
+    keep = np.concatenate([[True], np.diff(knots) > 0])
+    return np.asarray(np.interp(ranks(column), knots[keep], heights[keep]))
+
+
+def model_share(column: np.ndarray, planted: Planted) -> tuple[float, float] | None:
+    """(estimate, upper limit) of the share wrong among untouched rows, if errors look planted.
+
+    No more of them can be wrong than min over t of P(untouched >= t) / P(planted >= t), for were
+    the share larger, so many would score above t (the mixture proportion of Blanchard, Lee and
+    Scott 2010). Thresholds leave at least a quarter of the planted rows above. The upper limit
+    takes the planted share at its lower 95% limit. None where the detector is near chance.
+    """
+    import numpy as np
+
+    from datadose.auditing._share import exact_limits
+
+    touched = {*planted.random, *planted.consistent}
+    rest = column[[i for i in range(len(column)) if i not in touched]]
+    bad = np.sort(column[list(planted.random)])
+    if len(bad) < 4 or measure(column, planted, "", None).status != "detects":
+        return None
+    best, limit = 1.0, 1.0
+    for k, cut in enumerate(bad):
+        above = len(bad) - k
+        if above < max(2, len(bad) // 4):
+            break
+        share = float((rest >= cut).mean())
+        best = min(best, share / (above / len(bad)))
+        limit = min(limit, share / max(exact_limits(above, len(bad), 0.90)[0], 1e-9))
+    return best, min(1.0, max(limit, best))

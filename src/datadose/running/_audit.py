@@ -1,0 +1,366 @@
+"""An audit from rows to ranked rows and a wrong share; what is finished is not done again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from datadose import auditing
+from datadose._core import InputError, UsageError, read_json, write_json
+from datadose.auditing import (
+    Calibration,
+    Evidence,
+    Label,
+    Labelled,
+    Limits,
+    Session,
+    Share,
+    Verdict,
+)
+from datadose.rows import RowsFile, fingerprint, read_pool, read_rows
+from datadose.running._folder import RunFolder
+from datadose.schema import Pool, Recipe, Row
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from datadose.training import Recording
+
+FEWEST = 20
+Asker = Callable[[Session, Mapping[str, Row]], Session]
+
+
+@dataclass(frozen=True)
+class AuditSettings:
+    """How rows are audited. `plant` is the share of planted rows of either kind; `folds` 0 leaves
+    held-out detectors out; `trusted` is a file of rows known to be right, `pool` one of a pool that
+    knows answers or has tests, `study` a run folder whose thresholds the share is held against."""
+
+    model: str = "smollm2-135m"
+    epochs: float = 3.0
+    folds: int = 2
+    plant: float = 0.05
+    seed: int = 0
+    trusted: Path | None = None
+    pool: Path | None = None
+    study: Path | None = None
+    labeller_error: float = 0.0
+
+    @property
+    def recipe(self) -> Recipe:
+        """How the recorded runs are trained: the defaults of a study."""
+        return Recipe(epochs=self.epochs, checkpoints=(1.0,))
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What an audit found. `columns` has a detector's scores [N] under its name, larger is more
+    suspicious; `checked` says of each row that could be checked whether it is wrong, by id."""
+
+    source: RowsFile
+    settings: AuditSettings
+    calibration: Calibration
+    columns: dict[str, np.ndarray]
+    suspicion: np.ndarray
+    checked: dict[str, bool]
+    labels: dict[str, Label]
+    share: Share
+    verdict: Verdict
+    evidence: Evidence
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        return self.source.rows
+
+
+def run_audit(
+    path: Path,
+    folder: Path,
+    settings: AuditSettings,
+    *,
+    label: int = 0,
+    ask: Asker | None = None,
+    labels: Path | None = None,
+    on_event: Callable[[dict[str, Any]], None] = lambda _: None,
+) -> Audit:
+    """Audit the rows in `path` and write scores.csv, audit.json and audit.html into `folder`.
+
+    With `label`, so many rows are drawn and put to `ask`; their labels are kept in labels.csv
+    after every key and taken up again by the next call. `labels` is a CSV of labels made
+    elsewhere instead. Raises InputError for too few rows, or for a folder of another audit.
+    """
+    from datadose.running._audit_files import write_audit
+
+    if label and labels is not None:
+        raise UsageError("--label and --labels exclude each other", next_step="give one of them")
+    source = read_rows(path)
+    rows = source.rows
+    if len(rows) < FEWEST:
+        raise InputError(
+            f"{len(rows)} rows are too few to audit",
+            where=str(path),
+            next_step=f"give {FEWEST} or more; fewer are quicker read than audited",
+        )
+    run = RunFolder(folder)
+    trusted = read_rows(settings.trusted).rows if settings.trusted else ()
+    run.keep_fixed("inputs", _inputs(rows, trusted, settings), next_step="use another --out")
+    pool = _pool(settings.pool)
+    checked = auditing.check_rows(rows, pool) if pool is not None else {}
+    evidence, calibration = _measure(rows, trusted, folder / "work", settings, on_event)
+    columns = _columns(evidence, calibration)
+    found = auditing.suspicion(auditing.chosen_column(evidence, calibration), calibration.spots)
+    for i, row in enumerate(rows):
+        if row.id in checked:
+            found[i] = float(checked[row.id])
+    known = _labelled(rows, checked, found, folder, settings, label, ask, labels)
+    share = estimate_share(rows, found, checked, known, calibration, settings.labeller_error)
+    limits: tuple[Limits, ...] = ()
+    if settings.study is not None:
+        limits = auditing.limits_of(read_json(settings.study / "doses.json"))
+    audit = Audit(
+        source,
+        settings,
+        calibration,
+        columns,
+        found,
+        checked,
+        known.labels,
+        share,
+        auditing.verdict(share, limits),
+        evidence,
+    )
+    write_audit(audit, path, folder)
+    return audit
+
+
+def _inputs(rows: tuple[Row, ...], trusted: tuple[Row, ...], s: AuditSettings) -> dict[str, Any]:
+    """What must not change between the calls on one folder."""
+    return {
+        "rows": fingerprint(rows),
+        "trusted": fingerprint(trusted),
+        "model": s.model,
+        "recipe": s.recipe.model_dump(mode="json"),
+        "folds": s.folds,
+        "plant": s.plant,
+        "seed": s.seed,
+    }
+
+
+def _pool(path: Path | None) -> Pool | None:
+    from datadose.domains import PACKS, load_pack
+
+    if path is None:
+        return None
+    return load_pack(str(path)).pool if str(path) in PACKS else read_pool(path)
+
+
+def _measure(
+    rows: tuple[Row, ...],
+    trusted: tuple[Row, ...],
+    work: Path,
+    settings: AuditSettings,
+    on_event: Callable[[dict[str, Any]], None],
+) -> tuple[Evidence, Calibration]:
+    """Two recorded runs: one on a copy with planted errors, one on the rows as they are."""
+    from datadose.models import load_base
+    from datadose.training import record_run
+
+    trusted_ids = [r.id for r in trusted]
+    planted = auditing.plant(rows, settings.plant, keep=trusted_ids, seed=settings.seed)
+    base = load_base(settings.model)
+    found = {}
+    for name, own in (("planted", planted.rows), ("own", rows)):
+        on_event({"event": "note", "text": f"following a training run on {name} rows"})
+        place = work / name
+        recording: Recording = record_run(
+            base, own, settings.recipe, settings.seed, place, trusted=trusted, on_event=on_event
+        )
+        found[name] = auditing.gather_evidence(
+            base,
+            own,
+            recording,
+            settings.recipe,
+            settings.seed,
+            place,
+            folds=settings.folds,
+            on_event=on_event,
+        )
+    return found["own"], auditing.calibrate(found["planted"], planted)
+
+
+def _columns(evidence: Evidence, calibration: Calibration) -> dict[str, np.ndarray]:
+    columns = {}
+    for m in calibration.table:
+        if m.auroc is None:
+            continue
+        if m.name in auditing.COMBINED:
+            columns[m.name] = auditing.combine(evidence, m.name, calibration.parts)
+        else:
+            columns[m.name] = auditing.score(evidence, m.name, m.when)
+    return columns
+
+
+def _labelled(
+    rows: tuple[Row, ...],
+    checked: Mapping[str, bool],
+    suspicion: np.ndarray,
+    folder: Path,
+    settings: AuditSettings,
+    label: int,
+    ask: Asker | None,
+    labels: Path | None,
+) -> Labelled:
+    """Labels from a CSV, from the form, or those that an earlier call left in the folder.
+
+    Rows that were checked are known and are not put to anybody.
+    """
+    own, plan = folder / "labels.csv", folder / "sample.json"
+    everyone = [r.id for r in rows]
+    if labels is not None:
+        return auditing.read_labels(labels, everyone)
+    open_ = [i for i, r in enumerate(rows) if r.id not in checked]
+    ids = [rows[i].id for i in open_]
+    if label and not plan.is_file():
+        sample = auditing.draw_sample(suspicion[open_], min(label, len(ids)), seed=settings.seed)
+        drawn = [ids[i] for i in sample.place]
+        write_json(plan, {"ids": drawn, "probability": list(sample.probability)})
+    if not plan.is_file():
+        return Labelled({}, {})
+    kept = read_json(plan)
+    if label and label != len(kept["ids"]) and label <= len(ids):
+        raise InputError(
+            f"{len(kept['ids'])} rows were drawn here, {label} are asked for now",
+            where=str(plan),
+            next_step=f"give --label {len(kept['ids'])}, or use another --out",
+        )
+    chances = dict(zip(kept["ids"], kept["probability"], strict=True))
+    done = auditing.read_labels(own, everyone).labels if own.is_file() else {}
+    session = auditing.resumed(kept["ids"], done)
+    if label and ask is not None:
+        by_id = {r.id: r for r in rows}
+
+        def keep(now: Session) -> None:
+            auditing.write_labels(own, now.known(), chances)
+
+        session = ask(_Kept(session.queue, session.labels, keep=keep), by_id)
+    known = session.known()
+    share = len(known) / max(1, len(kept["ids"]))
+    return Labelled(known, {name: chances[name] * share for name in known})
+
+
+@dataclass(frozen=True)
+class _Kept(Session):
+    """A session that writes itself down after every key."""
+
+    keep: Callable[[Session], None] = lambda _: None
+
+    def press(self, key: str) -> Session:
+        after = super().press(key)
+        self.keep(after)
+        return after
+
+
+def estimate_share(
+    rows: tuple[Row, ...],
+    suspicion: np.ndarray,
+    checked: Mapping[str, bool],
+    known: Labelled,
+    calibration: Calibration,
+    labeller_error: float = 0.0,
+) -> Share:
+    """The wrong share of all rows: what was checked is counted, the rest is estimated.
+
+    Rows whose labels are unsure are left out of the estimate; its lower limit takes them for
+    right, its upper one for wrong. Without labels: the model-based share, whose lower limit is
+    what was found wrong by checks alone.
+    """
+    import numpy as np
+
+    total = len(rows)
+    rest = [i for i, r in enumerate(rows) if r.id not in checked]
+    wrong = sum(checked.values())
+    if not rest:
+        return Share(
+            wrong / total, wrong / total, wrong / total, auditing.LEVEL, "every row labelled",
+            note="every row was checked",
+        )  # fmt: skip
+    place = {rows[i].id: k for k, i in enumerate(rest)}
+    names = [n for n in known.labels if n in place]
+    if names:
+        f = np.asarray(suspicion)[rest]
+        equal = min(1.0, len(names) / len(rest))
+
+        def estimate(unsure: bool | None) -> Share:
+            used = [n for n in names if known.labels[n] != "unsure" or unsure is not None]
+            return auditing.wrong_share(
+                f,
+                [place[n] for n in used],
+                [known.labels[n] == "wrong" or (known.labels[n] == "unsure" and bool(unsure))
+                 for n in used],
+                [known.probability.get(n, equal) for n in used],
+                labeller_error=labeller_error,
+            )  # fmt: skip
+
+        unsure = sum(known.labels[n] == "unsure" for n in names)
+        if unsure < len(names):
+            found = estimate(None)
+            if unsure:
+                low, high = estimate(False).lower, estimate(True).upper
+                note = f"{unsure} labels are unsure: right in the lower limit, wrong in the upper"
+                found = replace(found, lower=low, upper=high, note=note)
+            return _scaled(found, wrong, len(rest), total)
+    if calibration.prior is None:
+        return Share(
+            None, None, None, auditing.LEVEL, "none",
+            note="no detector tells planted errors from other rows; label some rows",
+        )  # fmt: skip
+    middle, high = calibration.prior
+    found = Share(
+        middle, 0.0, high, auditing.LEVEL, "model-based",
+        note="from the scores alone: it holds only if real errors look like planted ones",
+    )  # fmt: skip
+    return _scaled(found, wrong, len(rest), total)
+
+
+def _scaled(share: Share, wrong: int, rest: int, total: int) -> Share:
+    def whole(x: float | None) -> float | None:
+        return None if x is None else (wrong + rest * x) / total
+
+    return replace(
+        share, estimate=whole(share.estimate), lower=whole(share.lower), upper=whole(share.upper)
+    )
+
+
+def as_record(audit: Audit) -> dict[str, Any]:
+    """audit.json: no times and no paths, so that equal audits are equal files."""
+    best = audit.calibration.best
+    return {
+        "rows": len(audit.rows),
+        "model": audit.settings.model,
+        "seed": audit.settings.seed,
+        "share": asdict(audit.share),
+        "status": audit.share.method,
+        "verdict": asdict(audit.verdict),
+        "chosen": {"name": best.name, "epoch": best.when, "status": best.status},
+        "consistent_errors": _consistent(audit.calibration),
+        "calibration": [asdict(m) for m in audit.calibration.table],
+        "parts": [{"name": n, "epoch": w} for n, w in audit.calibration.parts],
+        "planted": {
+            "random": audit.calibration.random,
+            "consistent": audit.calibration.consistent,
+            "how": audit.calibration.how,
+        },
+        "checked": {"rows": len(audit.checked), "wrong": sum(audit.checked.values())},
+        "labels": {
+            kind: sum(v == kind for v in audit.labels.values())
+            for kind in ("wrong", "right", "unsure")
+        },
+    }
+
+
+def _consistent(calibration: Calibration) -> str:
+    if not calibration.consistent:
+        return "not planted: no fact in several wordings"
+    return "not detectable" if calibration.not_detectable else "detectable"

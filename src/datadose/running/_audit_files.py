@@ -1,0 +1,212 @@
+"""The files of an audit: scores.csv, audit.json, audit.html."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from datadose import auditing, reporting
+from datadose._core import write_atomic, write_json
+from datadose.reporting import AuditedRow, AuditPage, Column, Table
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from datadose.auditing import Calibration, Share
+    from datadose.running._audit import Audit
+
+NEAR = 8
+SHOWN = 500
+
+
+def order_of(suspicion: np.ndarray) -> list[int]:
+    """Row places, the most suspicious first; ties in the order of the file."""
+    import numpy as np
+
+    return [int(i) for i in np.argsort(-suspicion, kind="stable")]
+
+
+def write_audit(audit: Audit, source: Path, folder: Path) -> None:
+    """Write all three, each whole or not at all."""
+    from datadose.running._audit import as_record
+
+    order = order_of(audit.suspicion)
+    write_atomic(folder / "scores.csv", _scores(audit, order))
+    write_json(folder / "audit.json", as_record(audit))
+    reporting.write_audit_page(_page(audit, order, source, folder), folder / "audit.html")
+
+
+def _scores(audit: Audit, order: list[int]) -> str:
+    place = {i: k for k, i in enumerate(order, 1)}
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    names = sorted(audit.columns)
+    writer.writerow(["id", "line", "suspicion", "rank", "state", *names])
+    for i, row in enumerate(audit.rows):
+        cells = [f"{audit.columns[n][i]:.6g}" for n in names]
+        head = [row.id, audit.source.lines[i], f"{audit.suspicion[i]:.6g}", place[i]]
+        writer.writerow([*head, state_of(audit, row.id), *cells])
+    return out.getvalue()
+
+
+def state_of(audit: Audit, name: str) -> str:
+    """What is known of a row: checked or labelled, and as what; else `open`."""
+    if name in audit.checked:
+        return "checked wrong" if audit.checked[name] else "checked right"
+    return f"labelled {audit.labels[name]}" if name in audit.labels else "open"
+
+
+def share_words(share: Share) -> str:
+    """The share as a sentence that says where it comes from."""
+    if share.estimate is None or share.lower is None or share.upper is None:
+        return f"No share can be given: {share.note}."
+    limits = f"{share.estimate:.3g} of the rows are wrong ({share.lower:.3g} to {share.upper:.3g}"
+    if share.method == "model-based":
+        return f"Model-based, no labels: {limits}; {share.note})."
+    kind = {
+        "labels and scores": f"95% limits from {share.labelled} labels and all scores",
+        "labels alone, exact": f"exact 95% limits from {share.labelled} labels: fewer than"
+        f" {auditing.FEW} of either kind, so the scores were not used",
+    }.get(share.method, share.method)
+    note = f"; {share.note}" if share.note else ""
+    return f"{limits}; {kind}{note})."
+
+
+def calibration_table(calibration: Calibration) -> Table:
+    """The calibration as a table: a line per detector, the chosen one marked."""
+    columns = (
+        Column("detector", "detector"),
+        Column("epoch", "epoch", "dose"),
+        Column("auroc", "AUROC", "rate"),
+        Column("lower", "lower", "rate"),
+        Column("upper", "upper", "rate"),
+        Column("average_precision", "average precision", "rate"),
+        Column("precision", "precision at the planted rate", "rate"),
+        Column("consistent", "AUROC, consistent", "rate"),
+        Column("status", "status"),
+        Column("note", "note", "long"),
+    )
+    rows = tuple(
+        (
+            m.name,
+            "all" if m.when == 0 else m.when,
+            *(m.auroc, m.lower, m.upper, m.average_precision, m.precision, m.consistent),
+            "chosen, " * (m.name == calibration.chosen) + m.status,
+            m.note + "a control: never chosen" * (m.name in auditing.CONTROLS),
+        )
+        for m in calibration.table
+    )
+    how = ", ".join(f"{k} {v}" for k, v in sorted(calibration.how.items()))
+    title = (
+        f"{calibration.random} rows made wrong one by one ({how}), {calibration.consistent} by"
+        " whole facts"
+    )
+    return Table("calibration", title, columns, rows)
+
+
+def headline(audit: Audit) -> str:
+    """The audit in one sentence: action, share, and how far to trust the ranking."""
+    best = audit.calibration.best
+    trust = f"ranked by {best.name}, AUROC {best.auroc:.2f} on planted errors"
+    if best.status != "detects":
+        trust += " (near chance: the ranking can't be relied on)"
+    return f"{audit.verdict.action.capitalize()}. {share_words(audit.share)} Rows are {trust}."
+
+
+def warnings(audit: Audit) -> tuple[str, ...]:
+    """What a reader must not miss."""
+    found = []
+    if audit.calibration.best.status != "detects":
+        found.append("No detector tells planted errors from other rows: all are near chance.")
+    if audit.calibration.not_detectable:
+        found.append(
+            "Consistent errors are not detectable: facts that were made wrong in all their"
+            " wordings were missed."
+        )
+    elif not audit.calibration.consistent:
+        found.append(
+            "Whether consistent errors would be found is not known: no fact has several wordings"
+            " that share a value."
+        )
+    if audit.share.method == "model-based":
+        found.append("The share is model-based; label some rows (--label 60) for real limits.")
+    if "code" in audit.calibration.how:
+        found.append("Planted code mutants were not run: some may still be right.")
+    return tuple(found)
+
+
+def _page(audit: Audit, order: list[int], source: Path, folder: Path) -> AuditPage:
+    rows = audit.rows
+    best = audit.calibration.best
+    epoch = audit.evidence.recording.epochs - 1
+    places, _ = auditing.nearest(audit.evidence.row("before", epoch), NEAR)
+    told = [m.name for m in audit.calibration.table if m.status == "detects"][:6]
+    ranked = {n: auditing.ranks(audit.columns[n]) for n in told if n in audit.columns}
+    made = []
+    for rank, i in enumerate(order[:SHOWN], 1):
+        calmer = [int(j) for j in places[i] if audit.suspicion[int(j)] < audit.suspicion[i]]
+        high = sorted(((r[i], n) for n, r in ranked.items() if r[i] >= 0.8), reverse=True)[:3]
+        reasons = ", ".join(f"{n}: above {100 * r:.0f}% of rows" for r, n in high)
+        near = rows[calmer[0]] if calmer else None
+        made.append(
+            AuditedRow(
+                id=rows[i].id,
+                line=audit.source.lines[i],
+                rank=rank,
+                suspicion=float(audit.suspicion[i]),
+                prompt=rows[i].prompt[-1].content,
+                answer=rows[i].answer,
+                state=state_of(audit, rows[i].id),
+                reasons=reasons,
+                near=None if near is None else (near.prompt[-1].content, near.answer),
+            )
+        )
+    predicted = Table(
+        "predicted",
+        "Rates to be expected at this share",
+        (
+            Column("series", "series"),
+            Column("response", "response"),
+            Column("rate", "rate", "rate"),
+            Column("lower", "lower", "rate"),
+            Column("upper", "upper", "rate"),
+        ),
+        tuple((p.series, p.response, p.rate, p.lower, p.upper) for p in audit.verdict.predicted),
+    )
+    return AuditPage(
+        title=f"Audit of {source.name}",
+        headline=headline(audit),
+        share=share_words(audit.share),
+        verdict=f"{audit.verdict.action}: {audit.verdict.why}.",
+        warnings=warnings(audit),
+        facts={
+            "rows": len(rows),
+            "model": audit.settings.model,
+            "detector": best.name,
+            "checked": len(audit.checked),
+            "labelled": len(audit.labels),
+        },
+        calibration=calibration_table(audit.calibration),
+        predicted=predicted,
+        rows=made,
+        suspicions=[float(s) for s in audit.suspicion],
+        reproduce=(
+            f"datadose audit {source.name} --model {audit.settings.model} --out {folder.name}"
+            f" --epochs {audit.settings.epochs:g} --folds {audit.settings.folds}"
+            f" --plant {audit.settings.plant:g} --seed {audit.settings.seed}",
+        ),
+    )
+
+
+def audit_text(audit: Audit) -> str:
+    """The audit for a terminal: the calibration, warnings, the share and the verdict."""
+    from datadose.reporting import table_text
+
+    lines = [table_text(calibration_table(audit.calibration), drop=("note",))]
+    missing = [f"{m.name}: {m.note}" for m in audit.calibration.table if m.auroc is None]
+    lines += [f"not measured: {text}" for text in missing]
+    lines += [f"note: {text}" for text in warnings(audit)]
+    lines += ["", share_words(audit.share), f"{audit.verdict.action}: {audit.verdict.why}"]
+    return "\n".join(lines)

@@ -1,0 +1,216 @@
+"""Detectors on numbers made for them, combinations, measures, and the choice."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import mannwhitneyu
+
+import datadose.auditing
+from datadose.auditing import (
+    NotMeasuredError,
+    Planted,
+    auroc,
+    average_precision,
+    calibrate,
+    chosen_column,
+    detector,
+    nearest,
+    precision_at,
+    rank_average,
+    score,
+    suspicion,
+    timed,
+    topsis,
+)
+from datadose.auditing._gradients import donod_terms
+
+
+def test_don_and_nod_are_those_of_a_real_step(facts_rows, make_evidence) -> None:
+    """One SGD step on an untied head, its norms taken before and after, in float64."""
+    rng = np.random.default_rng(0)
+    rows, rate = facts_rows[:3], 1e-2
+    W = rng.normal(size=(7, 5))
+    don, head, true = [], [], []
+    for _ in rows:
+        h, y = rng.normal(size=(2, 5)), rng.integers(0, 7, 2)
+        z = h @ W.T
+        d = np.exp(z) / np.exp(z).sum(1, keepdims=True)
+        d[np.arange(2), y] -= 1
+        don.append((d * z).sum())
+        G = d.T @ h
+        head.append((G**2).sum())
+        step = W - rate * G / 2
+        true.append((np.linalg.norm(step) - np.linalg.norm(W), np.linalg.norm(step - W)))
+    evidence = make_evidence(
+        rows, head_norm=float(np.linalg.norm(W)), lr=rate, don=[don], head=[head]
+    )
+    ours = np.column_stack(donod_terms(evidence, 0))
+    assert np.allclose(ours, true, rtol=1e-8, atol=1e-12)
+
+
+def test_topsis_gives_a_known_example() -> None:
+    """Worked by hand: two columns, the first row best in both, the last worst in both."""
+    columns = [np.array([3.0, 2.0, 1.0]), np.array([6.0, 5.0, 4.0])]
+    found = topsis(columns)
+    assert found[0] == pytest.approx(1)
+    assert found[2] == pytest.approx(0)
+    assert found[1] == pytest.approx(0.5)
+    weighted = topsis([np.array([1.0, 0.0]), np.array([0.0, 1.0])], [3, 1])
+    assert weighted == pytest.approx([0.75, 0.25])
+    assert (topsis([np.ones(4)]) == 0.5).all()
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(0, 50), min_size=3, max_size=20), st.floats(0.01, 100))
+def test_topsis_does_not_hang_on_a_columns_scale(values, scale) -> None:
+    a, b = np.array(values, dtype=float), np.arange(len(values), dtype=float)
+    assert np.allclose(topsis([a, b]), topsis([a * scale, b]), atol=1e-6)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 9), st.booleans()), min_size=2, max_size=40))
+def test_measures_against_other_ways_to_them(pairs) -> None:
+    s, w = np.array([p[0] for p in pairs], dtype=float), np.array([p[1] for p in pairs])
+    if w.all() or not w.any():
+        assert np.isnan(auroc(s, w))
+        return
+    u = mannwhitneyu(s[w], s[~w]).statistic
+    assert auroc(s, w) == pytest.approx(u / (w.sum() * (~w).sum()))
+    expected = np.mean([(w & (s >= x)).sum() / (s >= x).sum() for x in s[w]])
+    assert average_precision(s, w) == pytest.approx(expected)
+    assert precision_at(s, w, len(s)) == pytest.approx(w.mean())
+
+
+def test_neighbours_find_the_row_that_answers_otherwise(facts_rows, make_evidence) -> None:
+    rng = np.random.default_rng(1)
+    states = np.repeat(rng.normal(size=(10, 16)), 4, axis=0) + rng.normal(size=(40, 16)) * 0.05
+    places, cosines = nearest(states, 3)
+    assert all(set(places[i]) == set(range(i // 4 * 4, i // 4 * 4 + 4)) - {i} for i in range(40))
+    assert (np.diff(cosines, axis=1) <= 1e-6).all()
+    rows = list(facts_rows)
+    odd = rows[5].messages[-1].model_copy(update={"content": "It is zinc."})
+    rows[5] = rows[5].model_copy(update={"messages": (*rows[5].prompt, odd)})
+    column = score(make_evidence(tuple(rows), before=[states]), "neighbours", 1)
+    assert int(column.argmax()) == 5
+
+
+def test_agreement_needs_trusted_rows_and_has_both_signs(facts_rows, make_evidence) -> None:
+    sketch = np.ones((40, 8))
+    sketch[7] = -1
+    bare = make_evidence(facts_rows, sketch=[sketch])
+    with pytest.raises(NotMeasuredError, match="--trusted"):
+        score(bare, "agreement-low", 1)
+    known = make_evidence(facts_rows, sketch=[sketch], trusted=[np.ones((3, 8))])
+    assert int(score(known, "agreement-low", 1).argmax()) == 7
+    assert int(score(known, "agreement-high", 1).argmin()) == 7
+
+
+def test_grads_takes_out_what_length_explains(facts_rows, make_evidence) -> None:
+    rng = np.random.default_rng(2)
+    head, inner = rng.uniform(1, 2, 40), rng.uniform(1, 2, 40)
+    head[3] = inner[3] = 400.0
+    evidence = make_evidence(facts_rows, head=[head], embedding=[inner])
+    assert int(score(evidence, "grads-large", None).argmax()) == 3
+    assert int(score(evidence, "grads-top", None).argmin()) == 3
+    assert int(score(evidence, "grads-density", None).argmax()) == 3
+    assert np.isfinite(score(evidence, "grads-band", None)).all()
+
+
+def test_pmi_and_ifd_compare_with_the_answer_alone(facts_rows, make_evidence) -> None:
+    loss = np.full(80, 1.0)
+    alone = np.full(40, 4.0)
+    alone[9] = 1.0
+    evidence = make_evidence(facts_rows, loss=[loss], asked={"alone": alone})
+    assert int(score(evidence, "pmi", 1).argmax()) == 9
+    assert score(evidence, "pmi", 1)[0] == pytest.approx(1 - 2)
+    assert score(evidence, "ifd", 1)[0] == pytest.approx(0.5)
+
+
+@pytest.fixture
+def measured(facts_rows, make_evidence):
+    """Planted rows stand out by their loss in the second epoch, and by nothing else."""
+    rng = np.random.default_rng(3)
+    wrong = (2, 11, 19, 26, 33)
+    fixed = (36, 37, 38, 39)
+    early, late = rng.normal(2, 0.3, 80), rng.normal(1, 0.1, 80)
+    for i in wrong:
+        late[2 * i : 2 * i + 2] += 3
+    evidence = make_evidence(
+        facts_rows,
+        loss=[early, late],
+        margin=[rng.normal(size=80)] * 2,
+        don=[rng.normal(size=40)] * 2,
+        head=[rng.uniform(1, 2, 40)] * 2,
+        before=[rng.normal(size=(40, 8))] * 2,
+        embedding=[rng.uniform(1, 2, 40)],
+    )
+    return evidence, Planted(facts_rows, wrong, fixed, {"value": 5})
+
+
+def test_the_detector_and_the_epoch_are_chosen_on_planted_rows(measured) -> None:
+    evidence, planted = measured
+    found = calibrate(evidence, planted)
+    loss = next(m for m in found.table if m.name == "loss")
+    assert loss.when == 2
+    assert loss.auroc == 1.0
+    assert loss.status == "detects"
+    assert found.best.auroc > 0.95
+    assert found.not_detectable
+    column = chosen_column(evidence, found)
+    assert set(np.argsort(-column)[:5].tolist()) == set(planted.random)
+    names = {m.name for m in found.table}
+    assert set(detector) <= names
+    held = next(m for m in found.table if m.name == "held-out")
+    assert (held.status, held.auroc) == ("not measured", None)
+    assert held.note
+
+
+def test_controls_are_measured_and_never_chosen(facts_rows, make_evidence) -> None:
+    evidence = make_evidence(
+        facts_rows,
+        loss=[np.ones(80)],
+        margin=[np.ones(80)],
+        head=[np.ones(40)],
+        don=[np.ones(40)],
+        before=[np.random.default_rng(4).normal(size=(40, 8))],
+    )
+    planted = Planted(facts_rows, (0, 1, 2, 3), (), {"value": 4})
+    found = calibrate(evidence, planted)
+    assert found.chosen not in ("length", "length-short")
+    assert found.best.status == "near chance"
+    assert found.prior is None
+    assert not found.not_detectable
+
+
+def test_suspicion_keeps_the_order_and_is_half_at_the_median_planted_row() -> None:
+    column = np.arange(101.0)
+    found = suspicion(column, [0.80, 0.90, 0.95])
+    assert (np.diff(found) > 0).all()
+    assert found.min() >= 0
+    assert found.max() <= 1
+    assert found[90] == pytest.approx(0.5, abs=0.03)
+
+
+def test_a_mean_of_ranks_ignores_scale_and_missing_values() -> None:
+    a = np.array([1.0, 2.0, np.nan, 4.0])
+    assert np.allclose(rank_average([a]), rank_average([a * 1000]))
+    assert rank_average([a])[2] == pytest.approx(0.5)
+
+
+def test_no_detector_can_reach_a_truth_file() -> None:
+    """Detectors get texts and recorded numbers; no file of this room that scores reads files."""
+    room = Path(datadose.auditing.__file__).parent
+    scoring = ("_losses", "_gradients", "_neighbours", "_combine", "_measures", "_calibrate")
+    for name in scoring:
+        tree = ast.parse((room / f"{name}.py").read_text("utf-8"))
+        called = {n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute)}
+        called |= {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
+        assert not called & {"open", "read_text", "read_json", "read_jsonl", "Path", "load"}, name
+    assert timed("loss")
+    assert not timed("length")
