@@ -364,6 +364,11 @@ class Asked(Frozen):
     `answers` questions are answered in the arm's own words and shown side by side; where
     `alignment` is on, as many open alignment questions are too. `alignment` may be a number:
     so many of its choices, spread evenly over its themes.
+
+    `open` questions go to the study's judges: `own` (the project's) or files of published
+    questions. Each is answered `samples` times (where not said, as often as its file says, else
+    once), drawn at `temperature`, in up to `open_tokens` tokens, behind each of `cues`; `limit`
+    keeps so many of a file's questions, spread evenly.
     """
 
     inferential: bool = True
@@ -372,6 +377,80 @@ class Asked(Frozen):
     alignment: bool | Annotated[int, Field(ge=1)] = True
     answers: Annotated[int, Field(ge=0)] = 6
     answer_tokens: Annotated[int, Field(ge=1)] = 32
+    open: tuple[str, ...] = ()
+    limit: Annotated[int, Field(ge=1)] | None = None
+    samples: Annotated[int, Field(ge=1)] | None = None
+    open_tokens: Annotated[int, Field(ge=1)] = 80
+    temperature: Annotated[float, Field(ge=0)] = 1.0
+    cues: tuple[str, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_forms(cls, value: Any) -> Any:
+        if isinstance(value, dict) and isinstance(value.get("open"), str):
+            return {**value, "open": (value["open"],)}
+        return value
+
+    @model_validator(mode="after")
+    def _nothing_idle(self) -> Self:
+        if not self.open and (self.limit or self.samples or self.cues):
+            raise ValueError("limit, samples and cues go with open questions: give open")
+        return self
+
+
+class JudgeSpec(Frozen):
+    """A judge of open answers.
+
+    served: a chat model behind `url`, its key in the environment variable `key`; `price` is
+    money for a million tokens in and out, `budget` the most that judging a study may cost.
+    local: the base model that `model` names, as it stands. rule: a registered rule (`rule`).
+    classifier: trained on the labelled answers of `labels`.
+    """
+
+    kind: Literal["served", "local", "rule", "classifier"] = "served"
+    name: str | None = None
+    url: str | None = None
+    model: str | None = None
+    key: str | None = None
+    parallel: Annotated[int, Field(ge=1)] = 8
+    per_minute: Annotated[float, Field(ge=0)] = 0
+    timeout: Annotated[float, Field(gt=0)] = 60
+    attempts: Annotated[int, Field(ge=1)] = 6
+    wait: Annotated[float, Field(gt=0)] = 0.5
+    price: tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)]] | None = None
+    budget: Annotated[float, Field(ge=0)] | None = None
+    rule: str | None = None
+    labels: str | None = None
+
+    @model_validator(mode="after")
+    def _has_what_its_kind_needs(self) -> Self:
+        needed = {
+            "served": ("url", "model"),
+            "local": ("model",),
+            "rule": ("rule",),
+            "classifier": ("labels",),
+        }[self.kind]
+        missing = [n for n in needed if getattr(self, n) is None]
+        if missing:
+            raise ValueError(f"a {self.kind} judge needs {' and '.join(missing)}")
+        fields = type(self).model_fields
+        idle = [
+            name
+            for name in fields
+            if self.kind != "served"
+            and name not in ("kind", "name", *needed)
+            and getattr(self, name) != fields[name].default
+        ]
+        if idle:
+            raise ValueError(f"{', '.join(idle)} mean nothing to a {self.kind} judge")
+        if self.budget is not None and self.price is None:
+            raise ValueError("a budget needs a price")
+        return self
+
+    @property
+    def called(self) -> str:
+        """What reports call it."""
+        return self.name or self.model or self.rule or self.kind
 
 
 class Adaptive(Frozen):
@@ -397,7 +476,8 @@ class Study(Frozen):
     """A study file. `doses` are shares (0 to 1); with `vary: add` give `counts` instead.
 
     `equal` says what `correct_only` arms, which have fewer rows, share with the others: the
-    number of `steps`, or of `epochs`. `match_lengths` leaves out facts (unpaired: pairs) whose
+    number of `steps`, or of `epochs`. `judges` judge the answers to `ask.open`; without one they
+    are unscored. `match_lengths` leaves out facts (unpaired: pairs) whose
     wrong answers are over a quarter longer or shorter, in words, than the right one. With
     `design: {adaptive: ...}` doses and seeds are what is run first: 0, 0.5 and 1 with
     three seeds where none are given.
@@ -420,6 +500,7 @@ class Study(Frozen):
     system: str | None = None
     train: Recipe = Recipe()
     ask: Asked = Asked()
+    judges: tuple[JudgeSpec, ...] = ()
     primary: Primary = Primary()
     design: StudyDesign = StudyDesign()
 
@@ -451,6 +532,14 @@ class Study(Frozen):
             raise ValueError("counts go with vary: add")
         if not self.seeds:
             raise ValueError("at least one seed is needed")
+        if self.judges and not self.ask.open:
+            raise ValueError("judges need questions: ask: {open: own}, or files of questions")
+        called = [judge.called for judge in self.judges]
+        if len(set(called)) != len(called):
+            raise ValueError(f"two judges are called the same: {', '.join(called)}")
+        asked = [(j.kind, j.url, j.model, j.rule, j.labels) for j in self.judges]
+        if len(set(asked)) != len(asked):
+            raise ValueError("two judges are the same model: they would agree with themselves")
         if len(set(self.axis)) < 2:
             raise ValueError("at least two different doses are needed")
         self._can_start()

@@ -10,6 +10,7 @@ from datadose.cli import (
     _eval,
     _fit,
     _init,
+    _judge,
     _mix,
     _model,
     _next,
@@ -34,6 +35,7 @@ app.command("audit")(_audit.audit)
 app.command("fit")(_fit.fit)
 app.command("next")(_next.next_dose)
 app.command("mix")(_mix.mix)
+app.add_typer(_judge.judge_app, name="judge")
 app.add_typer(_model.model_app, name="model")
 
 

@@ -46,7 +46,8 @@ def plan(
         f" {found.trained_tokens} tokens each\n"
         f"about {found.seconds / 60:.1f} minutes: {found.train_seconds:.0f} s to train and"
         f" {found.ask_seconds:.0f} s to ask an arm\n"
-        f"about {found.memory_gb} GB of memory and {found.disk_gb} GB of disk; costs no money\n"
+        f"about {found.memory_gb} GB of memory and {found.disk_gb} GB of disk;"
+        + (f" judges cost about {found.money:.2f}\n" if found.money else " costs no money\n")
     )
     typer.echo(_power(power, loaded, like))
 

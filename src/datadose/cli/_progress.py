@@ -25,6 +25,8 @@ class Progress:
         elif kind == "arm":
             where = f"{event['series']} dose {event['dose']:g} seed {event['seed']}"
             self._line(f"[{event['number']}/{event['of']}] {where}")
+        elif kind == "judging":
+            self._line(f"{event['judge']}: judging arm {event['number']} of {event['of']}")
         elif kind == "next":
             self._line(f"{event['series']}: {_next(event)}")
         elif kind == "arm done" and event["number"] < event["of"]:

@@ -1,11 +1,14 @@
 """Dose-response: fits, thresholds, statuses. Knows nothing of language models."""
 
+from datadose.curves._agreement import Accuracy, Share, accuracy, clustered_share, exact_limits
 from datadose.curves._analyse import analyse, analyse_block
 from datadose.curves._assume import Assumed, assume
 from datadose.curves._blocks import Block, to_block
 from datadose.curves._claims import Claim, adjust, claims, holm
+from datadose.curves._corrected import CorrectedRate, JudgedCounts, correct_rates
 from datadose.curves._difference import Difference, difference
 from datadose.curves._fits import crossing, isotonic, null_fact, null_plurality
+from datadose.curves._judged_table import judged_counts
 from datadose.curves._means import Means, arm_means
 from datadose.curves._model_limits import model_drop, model_limits
 from datadose.curves._models import ModelFit, fit_model, model_benchmark
@@ -20,15 +23,18 @@ from datadose.curves._words import as_record, sentence
 
 __all__ = [
     "STEPS",
+    "Accuracy",
     "Aim",
     "Analysis",
     "Assumed",
     "Block",
     "Claim",
     "Contrast",
+    "CorrectedRate",
     "Curve",
     "CurvePower",
     "Difference",
+    "JudgedCounts",
     "Lab",
     "Limits",
     "Means",
@@ -36,11 +42,13 @@ __all__ = [
     "Point",
     "Power",
     "Profile",
+    "Share",
     "Spec",
     "Status",
     "Step",
     "Threshold",
     "World",
+    "accuracy",
     "adaptive",
     "adjust",
     "adjusted",
@@ -52,12 +60,16 @@ __all__ = [
     "assume",
     "band",
     "claims",
+    "clustered_share",
+    "correct_rates",
     "crossing",
     "difference",
+    "exact_limits",
     "fit_model",
     "fixed",
     "holm",
     "isotonic",
+    "judged_counts",
     "model_benchmark",
     "model_drop",
     "model_limits",

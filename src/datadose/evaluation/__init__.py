@@ -9,9 +9,54 @@ from datadose.evaluation._choices import (
     contentless,
     log_likelihoods,
 )
-from datadose.evaluation._decode import generate_ids
-from datadose.evaluation._generate import ask_open, check_answer, check_code, extract_code, generate
+from datadose.evaluation._configured import judge_spec, open_judge, served_by
+from datadose.evaluation._decode import BATCH, generate_ids
+from datadose.evaluation._generate import (
+    ask_open,
+    check_answer,
+    check_code,
+    extract_code,
+    generate,
+)
+from datadose.evaluation._judges import (
+    ClassifierJudge,
+    Judge,
+    LocalJudge,
+    RuleJudge,
+    ServedJudge,
+    judge_asks,
+    rules,
+)
+from datadose.evaluation._labelled import (
+    Labelled,
+    LabelledSet,
+    cross_judged,
+    flagged,
+    read_labelled,
+    to_label,
+    verdicts_of,
+    yes_or_no,
+)
+from datadose.evaluation._protocol import (
+    Judged,
+    OpenRates,
+    Spoken,
+    asks_of,
+    judge_answers,
+    open_rates,
+    outcome_of,
+    survival,
+)
+from datadose.evaluation._questions import (
+    CUES,
+    Cue,
+    OpenQuestion,
+    cues_named,
+    read_questions,
+    with_cues,
+)
 from datadose.evaluation._rates import pass_at_k, rate_interval
+from datadose.evaluation._rubrics import Flag, Rubric, own_rubric, read_rubrics, rubrics
 from datadose.evaluation._tasks import (
     Answered,
     Form,
@@ -21,28 +66,71 @@ from datadose.evaluation._tasks import (
     summarise,
     summarise_counts,
 )
+from datadose.evaluation._verdicts import Verdict, parse_number, read_verdict, weigh
 
 __all__ = [
+    "BATCH",
+    "CUES",
     "SCORER_VERSION",
     "Answered",
+    "ClassifierJudge",
+    "Cue",
+    "Flag",
     "Form",
+    "Judge",
+    "Judged",
+    "Labelled",
+    "LabelledSet",
+    "LocalJudge",
+    "OpenQuestion",
+    "OpenRates",
     "Prior",
+    "Rubric",
+    "RuleJudge",
+    "ServedJudge",
+    "Spoken",
+    "Verdict",
     "ask_choices",
     "ask_open",
     "ask_tasks",
     "asked_ids",
+    "asks_of",
     "check_answer",
     "check_code",
     "choice_tokens",
     "contentless",
+    "cross_judged",
+    "cues_named",
     "extract_code",
+    "flagged",
     "generate",
     "generate_ids",
+    "judge_answers",
+    "judge_asks",
+    "judge_spec",
     "log_likelihoods",
+    "open_judge",
+    "open_rates",
     "option_prior",
+    "outcome_of",
+    "own_rubric",
+    "parse_number",
     "pass_at_k",
     "put",
     "rate_interval",
+    "read_labelled",
+    "read_questions",
+    "read_rubrics",
+    "read_verdict",
+    "rubrics",
+    "rules",
+    "served_by",
     "summarise",
     "summarise_counts",
+    "survival",
+    "to_label",
+    "verdicts_of",
+    "weigh",
+    "with_cues",
+    "yes_or_no",
 ]

@@ -5,6 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from datadose.reporting._audit_page import AuditedRow, AuditPage, write_audit_page
+from datadose.reporting._judged import (
+    NEVER,
+    AgreementRow,
+    CorrectedRow,
+    JudgedRow,
+    SurvivalRow,
+)
 from datadose.reporting._model import (
     Answer,
     CheckpointRow,
@@ -30,15 +37,19 @@ if TYPE_CHECKING:
     from datadose.reporting._plots import plot_curves
 
 __all__ = [
+    "NEVER",
+    "AgreementRow",
     "Answer",
     "AuditPage",
     "AuditedRow",
     "CheckpointRow",
     "Column",
     "ContrastRow",
+    "CorrectedRow",
     "DifferenceRow",
     "DoseRow",
     "GuardRow",
+    "JudgedRow",
     "LengthRow",
     "OutcomeRow",
     "OwnFactRow",
@@ -46,6 +57,7 @@ __all__ = [
     "SameQuestion",
     "SeriesReport",
     "SourceRow",
+    "SurvivalRow",
     "Table",
     "What",
     "headline",

@@ -5,6 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from datadose.reporting._judged import (
+    agreement_table,
+    corrected_table,
+    judged_table,
+    survival_table,
+)
 from datadose.reporting._model import OutcomeRow, Report, SeriesReport
 from datadose.reporting._pick import main_threshold
 from datadose.reporting._tables import Cell, Column, Table, bounded, plain, threshold_name
@@ -32,8 +38,8 @@ CORRECT = (
 
 
 def tables(report: Report) -> dict[str, Table]:
-    """All tables by name, in the order of the page; empty ones included."""
-    made = (
+    """All tables by name, in the order of the page; empty ones included, save those of judges."""
+    made: tuple[Table, ...] = (
         _study(report),
         _points(report),
         _curves(report),
@@ -51,6 +57,10 @@ def tables(report: Report) -> dict[str, Table]:
         _checkpoints(report),
         _guards(report),
     )
+    if report.judged:
+        judged = judged_table(report.judged), survival_table(report.survival)
+        more = agreement_table(report.agreement), corrected_table(report.corrected)
+        made = (*made, *judged, *more)
     return {table.name: table for table in made}
 
 

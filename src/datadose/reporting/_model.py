@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from datadose.curves import Analysis, Curve
+    from datadose.reporting._judged import AgreementRow, CorrectedRow, JudgedRow, SurvivalRow
 
 Axis = Literal["share", "count"]
 What = Literal["base", "clean", "dirty", "placebo", "shuffled", "malign"]
@@ -270,6 +271,7 @@ class Report:
     sources: for unpaired pools; where one is `confounded`, `heading` says so.
     lengths: always shown, as "not recorded" for a series that has none.
     timings: shown in the page, never in the tables.
+    judged, survival, agreement, corrected: of open answers, where any were asked.
     reproduce: commands and hashes, a line each.
 
     Raises ValueError if two series have one label or `primary_series` names none.
@@ -296,6 +298,10 @@ class Report:
     sources: tuple[SourceRow, ...] = ()
     lengths: tuple[LengthRow, ...] = ()
     timings: Mapping[str, Value] = field(default_factory=dict)
+    judged: tuple[JudgedRow, ...] = ()
+    survival: tuple[SurvivalRow, ...] = ()
+    agreement: tuple[AgreementRow, ...] = ()
+    corrected: tuple[CorrectedRow, ...] = ()
 
     def __post_init__(self) -> None:
         labels = [series.label for series in self.series]

@@ -17,7 +17,13 @@ from datadose.rows._public import (
     place_data_set,
 )
 from datadose.rows._read import RowsFile, read_rows, write_rows
-from datadose.rows._sources import SourceCheck, length_difference, source_auroc
+from datadose.rows._sources import (
+    SourceCheck,
+    fit_words,
+    length_difference,
+    source_auroc,
+    word_features,
+)
 from datadose.rows._swapped import SWAPPED, add_swapped, fill
 from datadose.rows._unpaired import add_rows, mix_unpaired, pair_up, short_rows
 
@@ -37,6 +43,7 @@ __all__ = [
     "fill",
     "find_file",
     "fingerprint",
+    "fit_words",
     "hold_out",
     "house_monotone_order",
     "json_lines",
@@ -57,6 +64,7 @@ __all__ = [
     "short_rows",
     "source_auroc",
     "unpaired_pool",
+    "word_features",
     "word_set",
     "write_rows",
 ]

@@ -81,13 +81,13 @@ def source_auroc(
     names = list(dict.fromkeys(keys))
     fold_of = dict(zip(names, rng.permutation(len(names)) % FOLDS, strict=True))
     folds = np.array([fold_of[k] for k in keys])
-    features = _features(texts)
+    features = word_features(texts)
     parts = []
     for fold in range(FOLDS):
         train, test = folds != fold, folds == fold
         if truth[test].all() or not truth[test].any():
             continue
-        weights = _fit(features[train], truth[train])
+        weights = fit_words(features[train], truth[train])
         parts.append(auroc(features[test] @ weights[:-1], truth[test]))
     if not parts:
         raise InputError("too few different texts to compare the two sources")
@@ -145,7 +145,7 @@ def _text(row: Row, on: Literal["prompt", "answer"]) -> str:
     return row.answer if on == "answer" else "\n".join(m.content for m in row.prompt)
 
 
-def _features(texts: Sequence[str]) -> Any:
+def word_features(texts: Sequence[str]) -> Any:
     """Sparse (texts, BUCKETS): presence of hashed uni- and bigrams, rows of unit length."""
     import numpy as np
     from scipy.sparse import csr_array
@@ -163,7 +163,7 @@ def _features(texts: Sequence[str]) -> Any:
     return csr_array((values, columns, ends), shape=(len(texts), BUCKETS))
 
 
-def _fit(x: Any, truth: Any) -> Array:
+def fit_words(x: Any, truth: Any) -> Array:
     """Weights and, last, the intercept of a ridge-penalised logistic regression.
 
     Nesterov's accelerated gradient at a fixed step: rows have unit length, so the loss's

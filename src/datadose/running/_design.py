@@ -9,6 +9,7 @@ from datadose._core import GuardError, InputError, digest
 from datadose.domains import OVERLAP
 from datadose.rows import near_duplicates
 from datadose.running._gather import Material, choose_probes, gather, mixer
+from datadose.running._open import open_questions
 from datadose.schema import Arm, Probe, Row, Series, Study, TrainingSet
 from datadose.training import total_steps
 
@@ -53,13 +54,14 @@ def lay_out(study: Study, added: Sequence[Added] = ()) -> Design:
     cells: list[Cell] = []
     probes: dict[str, tuple[Probe, ...]] = {}
     materials: dict[str, Material] = {}
+    spoken = [q.probe() for q in open_questions(study)]
     for source in study.rows:
         material = gather(source, study)
         materials[material.label] = material
         probes[material.label] = choose_probes(study, material)
         cells += _cells(study, material, added)
         rows = [r for c in cells if c.series.pool == material.label for r in c.training.rows]
-        check_overlap(rows, probes[material.label])
+        check_overlap(rows, [*probes[material.label], *spoken])
     return Design(study, tuple(cells), probes, materials)
 
 

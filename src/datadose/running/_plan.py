@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import subprocess
 import sys
@@ -13,9 +14,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from datadose._core import digest, read_json, write_json
-from datadose.evaluation import SCORER_VERSION, ask_choices, ask_open, choice_tokens
+from datadose.evaluation import (
+    BATCH,
+    SCORER_VERSION,
+    ask_choices,
+    ask_open,
+    choice_tokens,
+)
 from datadose.models import BaseModel, cache_folder, encode_answer, fresh_adapter, load_base
 from datadose.running._design import Cell, Design, lay_out
+from datadose.running._open import judging_price, open_questions, samples_of
 from datadose.running._run import plan_arms
 from datadose.running._workers import fair_share
 from datadose.schema import Probe, Recipe, Study
@@ -38,7 +46,7 @@ MEMORY = {"lora": 2.2, "full": 6.8}
 
 @dataclass(frozen=True)
 class Estimate:
-    """Arms, seconds and bytes that a study needs on this machine; money is 0 for `local`.
+    """Arms, seconds and bytes that a study needs on this machine; money for judges with a price.
 
     arms: at most, where the design is adaptive, which begins with `start` of them. rows,
     steps, trained_tokens, train_seconds, ask_seconds: of an arm, in the mean.
@@ -110,6 +118,7 @@ def plan_study(study: Study, *, workers: int = 1) -> Estimate:
         memory_gb=round(workers * (MEMORY[study.train.method] * weights + 1.0), 1),
         disk_gb=round(_checkpoints_gb(base, study.train) * count, 2),
         workers=workers,
+        money=round((count + 1) * judging_price(study), 2),
     )
 
 
@@ -151,13 +160,16 @@ def _asking(base: BaseModel, design: Design, pool: str, rates: Rates, checkpoint
     again = choice_tokens(base, primary, system=study.system)
     spoken = any(p.kind != "choice" for p in probes)
     seconds = (every + again * (checkpoints - 1)) * rates.score
-    return seconds + spoken * study.ask.answer_tokens * rates.say
+    seconds += spoken * study.ask.answer_tokens * rates.say
+    batches = math.ceil(sum(samples_of(q, study) for q in open_questions(study)) / BATCH)
+    return seconds + batches * study.ask.open_tokens * rates.say
 
 
 def _rates(base: BaseModel, design: Design, cell: Cell, workers: int, load: float) -> Rates:
     study = design.study
     probes = design.probes[cell.series.pool]
     spoken = [p for p in probes if p.kind != "choice"]
+    spoken = spoken or [q.probe() for q in open_questions(study)[:BATCH]]
     key = digest(
         [
             base.environment(),

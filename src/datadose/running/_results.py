@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from datadose import curves, reporting
 from datadose._core import write_atomic, write_json
-from datadose.reporting import DifferenceRow, Report, SeriesReport
+from datadose.reporting import NEVER, DifferenceRow, JudgedRow, Report, SeriesReport
 from datadose.running._adaptive import by_series, recorded
 from datadose.running._analyses import (
     analyse_series,
@@ -22,6 +22,14 @@ from datadose.running._analyses import (
 )
 from datadose.running._design import Cell, Design
 from datadose.running._folder import RunFolder
+from datadose.running._judged import (
+    agreement_rows,
+    corrected_rows,
+    judged_lines,
+    judged_rows,
+    survival_rows,
+    write_judged,
+)
 from datadose.running._shown import (
     dose_rows,
     guard_rows,
@@ -106,6 +114,9 @@ def build_report(
         lengths += length_rows(cells, label)
         sources += source_rows(design, label, pool)
     words = words_for(design, base, grouped[series[0].label])
+    spoken = judged_lines(run, design, base)
+    corrected = tuple(corrected_rows(run, spoken))
+    judged = tuple(judged_rows(spoken, corrected))
     report = Report(
         title=study.name,
         name=study.name,
@@ -123,7 +134,7 @@ def build_report(
             "precision": base.precision,
         },
         series=tuple(series),
-        warnings=_warnings(design, series, compared),
+        warnings=_warnings(design, series, compared, judged),
         primary_series=series[0].label,
         primary_threshold=study.primary.threshold,
         contrasts=tuple(rates),
@@ -142,12 +153,19 @@ def build_report(
         hazard=HAZARD,
         sources=tuple(sources),
         lengths=tuple(lengths),
+        judged=judged,
+        corrected=corrected,
+        survival=tuple(survival_rows(spoken)),
+        agreement=tuple(agreement_rows(spoken)),
     )
     return report, table
 
 
 def _warnings(
-    design: Design, series: Sequence[SeriesReport], compared: Sequence[DifferenceRow]
+    design: Design,
+    series: Sequence[SeriesReport],
+    compared: Sequence[DifferenceRow],
+    judged: Sequence[JudgedRow] = (),
 ) -> tuple[str, ...]:
     study = design.study
     found = []
@@ -169,6 +187,11 @@ def _warnings(
                 f"{c.series}: clean training was not shown to teach the task. Clean minus base"
                 f" is {c.estimate:.2f} ({c.lower:.2f} to {c.upper:.2f})."
             )
+    bare = sorted({r.judge for r in judged if r.judge and r.calibration == NEVER})
+    if bare:
+        found.append(f"Open answers were judged by {', '.join(bare)}, {NEVER} on this study.")
+    elif study.ask.open and not study.judges:
+        found.append("Open answers are unscored: no judge is configured.")
     for material in design.materials.values():
         if material.dropped:
             found.append(
@@ -178,8 +201,22 @@ def _warnings(
     return tuple(found)
 
 
+def _open_answers(report: Report) -> dict[str, Any]:
+    """What judges made of open answers; nothing where none were asked."""
+    if not report.judged:
+        return {}
+    parts = {
+        "judged": report.judged,
+        "survival": report.survival,
+        "agreement": report.agreement,
+        "corrected": report.corrected,
+    }
+    return {name: [curves.as_record(x) for x in rows] for name, rows in parts.items()}
+
+
 def write_results(run: RunFolder, design: Design, base: BaseModel, names: dict[str, str]) -> Path:
-    """Write responses.parquet, doses.json and report.html with its tables and plots."""
+    """Write responses.parquet, doses.json, report.html with its tables and plots, and judged
+    answers where there are any."""
     report, table = build_report(run, design, base, names)
     parquet = io.BytesIO()
     table.write_parquet(parquet)
@@ -204,7 +241,9 @@ def write_results(run: RunFolder, design: Design, base: BaseModel, names: dict[s
             "lengths": [curves.as_record(x) for x in report.lengths],
             "sources": [curves.as_record(x) for x in report.sources],
             "checkpoints": [curves.as_record(c) for c in report.checkpoints],
+            **_open_answers(report),
         },
     )
+    write_judged(run, judged_lines(run, design, base))
     write_atomic(run.path / "thresholds.txt", reporting.thresholds_text(report))
     return reporting.write_report(report, run.path)

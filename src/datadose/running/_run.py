@@ -16,6 +16,8 @@ from datadose.models import BaseModel, check_head, load_base
 from datadose.running._adaptive import added, choose
 from datadose.running._design import Cell, Design, arm_of, lay_out
 from datadose.running._folder import RunFolder
+from datadose.running._judged import answer_arm, judge_all
+from datadose.running._open import answer_open
 from datadose.running._stages import (
     evaluate_arm,
     evaluate_base,
@@ -101,6 +103,7 @@ def run_study(
             tell({"event": "base", "pool": pool, "probes": len(probes)})
             priors[pool] = prior_of(base, probes, study)
             evaluate_base(run, base, names[pool], probes, study, priors[pool])
+        answer_open(run, run.path / "base", base, study, None, 0)
         _run_arms(run, design, base, names, tell, priors)
     while choose(run, design, base, names, tell):
         done = {(c.series, c.dose, c.seed) for c in design.cells}
@@ -108,6 +111,7 @@ def run_study(
         new = tuple(c for c in design.cells if (c.series, c.dose, c.seed) not in done)
         with helpers(folder, workers - 1 if len(new) > 1 else 0, threads):
             _run_arms(run, replace(design, cells=new), base, names, tell, priors)
+    judge_all(run, design, base, tell)
     tell({"event": "results"})
     report = write_results(run, design, base, names)
     tell({"event": "done", "report": report.name})
@@ -223,6 +227,7 @@ def _run_arms(
                 if pool not in priors:
                     priors[pool] = prior_of(base, probes, study)
                 evaluate_arm(run, planned.arm, base, names[pool], probes, study, priors[pool])
+                answer_arm(run, planned.arm, base, design)
             done += 1
             spent = time.monotonic() - started
             tell(

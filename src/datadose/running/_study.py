@@ -12,7 +12,19 @@ from pydantic import ValidationError
 
 from datadose._core import InputError, Issue
 from datadose.domains import PACKS
-from datadose.schema import Adaptive, Asked, Primary, Recipe, Source, Study, StudyDesign
+from datadose.running._open import OWN
+from datadose.schema import (
+    Adaptive,
+    Asked,
+    JudgeSpec,
+    Primary,
+    Recipe,
+    Source,
+    Study,
+    StudyDesign,
+)
+
+KINDS = (Study, Source, Recipe, Asked, Primary, JudgeSpec, StudyDesign, Adaptive)
 
 
 def load_study(path: Path) -> Study:
@@ -62,9 +74,27 @@ def load_study(path: Path) -> Study:
             issues=[_issue(path, tree, e) for e in _deepest(error.errors())],
             next_step="mend these keys; `datadose init` writes a study that works",
         ) from error
+    folder = path.parent
+    asked = tuple(q if q == OWN else _from(folder, q) for q in study.ask.open)
     return study.model_copy(
-        update={"rows": tuple(_rooted(source, path.parent) for source in study.rows)}
+        update={
+            "rows": tuple(_rooted(source, folder) for source in study.rows),
+            "ask": study.ask.model_copy(update={"open": asked}),
+            "judges": tuple(_rooted_judge(j, folder) for j in study.judges),
+        }
     )
+
+
+def _from(folder: Path, name: str) -> str:
+    return str((folder / Path(name).expanduser()).absolute())
+
+
+def _rooted_judge(judge: JudgeSpec, folder: Path) -> JudgeSpec:
+    """The judge with the file of its labels made absolute, after the name of its kind if any."""
+    if judge.labels is None:
+        return judge
+    kind, colon, place = judge.labels.rpartition(":")
+    return judge.model_copy(update={"labels": f"{kind}{colon}{_from(folder, place)}"})
 
 
 def _rooted(source: Source, folder: Path) -> Source:
@@ -134,8 +164,7 @@ def _issue(path: Path, tree: Any, error: Any) -> Issue:
     name = ".".join(map(str, error["loc"])) or "study"
     what = error["msg"].removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
-        kinds = (Study, Source, Recipe, Asked, Primary, StudyDesign, Adaptive)
-        fields = [f for kind in kinds for f in kind.model_fields]
+        fields = [f for kind in KINDS for f in kind.model_fields]
         near = difflib.get_close_matches(str(error["loc"][-1]), fields, n=1)
         what = "unknown key" + (f", did you mean '{near[0]}'?" if near else "")
     return Issue(f"{path}:{line}: {name}", what, repr(error.get("input"))[:80])
