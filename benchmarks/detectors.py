@@ -1,4 +1,4 @@
-"""Do detectors find wrong rows that another family of corruptors made? docs/results/detectors.md.
+"""Do detectors find wrong rows that another family of corruptors made?
 
 A pack is mixed at a known dose, its own written wrong answers standing in; detectors are measured
 and one is chosen on errors that `plant` made in a copy, and then all are held against the truth,

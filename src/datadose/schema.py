@@ -445,6 +445,13 @@ class JudgeSpec(Frozen):
             raise ValueError(f"{', '.join(idle)} mean nothing to a {self.kind} judge")
         if self.budget is not None and self.price is None:
             raise ValueError("a budget needs a price")
+        # studies and caches are written to disk: neither may hold a secret
+        if self.key is not None and not self.key.isidentifier():
+            raise ValueError("key is the name of an environment variable, never the key itself")
+        if self.url is not None and not self.url.startswith(("http://", "https://")):
+            raise ValueError("url must begin with http:// or https://")
+        if self.url is not None and "@" in self.url.partition("://")[2].partition("/")[0]:
+            raise ValueError("url holds a user's name or password: name a variable with `key`")
         return self
 
     @property

@@ -162,3 +162,45 @@ def test_mistakes_are_told_without_a_traceback(audited: Path, tmp_path: Path, ca
     assert "this folder was run otherwise" in capsys.readouterr().err
     assert again(audited, "--label", "5", "--labels", "x.csv") == 3
     assert "exclude each other" in capsys.readouterr().err
+    # told before any training: these folders are new
+    for more, told in (
+        (["--epochs", "1.5"], "1.5 epochs would leave rows unseen"),
+        (["--labeller-error", "0.5"], "errs 0.5 of the time"),
+        (["--study", str(tmp_path)], "doses.json"),
+        (["--labels", str(tmp_path / "x.csv")], "x.csv"),
+    ):
+        out = tmp_path / "new"
+        rows = str(audited / "rows.jsonl")
+        assert run_app(["audit", rows, "--out", str(out), *QUICK, *more]) == 3
+        assert told in capsys.readouterr().err
+        assert not (out / "work").exists()
+
+
+def test_a_folder_of_another_planting_is_refused_with_the_way_out(
+    audited: Path, monkeypatch, capsys
+) -> None:
+    from datadose import auditing
+
+    assert json.loads((audited / "out" / "inputs.json").read_text())["planting"] == (
+        auditing.PLANT_VERSION
+    )
+    monkeypatch.setattr(auditing, "PLANT_VERSION", auditing.PLANT_VERSION + 1)
+    assert again(audited) == 3
+    told = capsys.readouterr().err
+    assert "planting" in told
+    assert "use another --out" in told
+
+
+def test_a_draw_among_unchecked_rows_does_not_stand_for_all(
+    audited: Path, tmp_path: Path, capsys
+) -> None:
+    plan = audited / "out" / "sample.json"
+    before = plan.read_text() if plan.is_file() else None
+    ids = [r["id"] for r in scores(audited)]
+    drawn = {"ids": ids[1:5], "probability": [0.2] * 4, "checked": ids[:1]}
+    plan.write_text(json.dumps(drawn))
+    try:
+        assert again(audited) == 3
+        assert "give the same --pool" in capsys.readouterr().err
+    finally:
+        plan.unlink() if before is None else plan.write_text(before)

@@ -132,3 +132,70 @@ def test_labels_are_given_in_the_terminal_blind_and_kept(tmp_path: Path, monkeyp
     assert "8 of 20 answers are labelled" in second.output
     third = CliRunner().invoke(app, told)
     assert "8 of 20" in third.output
+
+
+def test_what_no_reply_came_to_is_left_out_of_a_judges_figures(
+    tmp_path: Path, capsys, monkeypatch
+) -> None:
+    from _chat_server import ChatServer, completion
+
+    monkeypatch.setenv("DATADOSE_CACHE", str(tmp_path / "cache"))
+    file, judge = tmp_path / "labels.csv", tmp_path / "judge.yaml"
+    file.write_text(LABELS)
+    down = [False]
+
+    def plan(body, _):
+        text = body["messages"][-1]["content"]
+        if down[0] or "Here you are" in text:
+            return {"status": 400, "body": "no"}
+        return {"body": completion("90")}
+
+    told = ["calibrate", str(file), "--rubric", "refusal", "--judge", str(judge)]
+    with ChatServer(plan).running() as server:
+        judge.write_text(f"url: {server.url}\nmodel: m\nwait: 0.01\n")
+        code, out, _ = run(capsys, *told, "--judge", "rule:refusal", "--json")
+        assert code == 0
+        found = json.loads(out)
+        one = found["judges"][str(judge)]
+        assert one["verdicts"] == {"failed": 6, "scored": 6}
+        # none of the six that failed is counted as cleared or missed
+        assert [one[n] for n in ("hits", "missed", "false_alarms", "cleared")] == [4, 0, 2, 0]
+        down[0] = True
+        judge.write_text(f"url: {server.url}\nmodel: other\nwait: 0.01\n")
+        code, out, err = run(capsys, *told)
+        assert code != 0
+        assert "no reply came to any of 12 questions" in err
+
+
+def test_a_classifier_is_not_measured_on_what_it_was_trained_on(tmp_path: Path, capsys) -> None:
+    file, other = tmp_path / "labels.csv", tmp_path / "other.csv"
+    file.write_text(LABELS)
+    other.write_text(LABELS)
+    told = ["calibrate", str(file), "--rubric", "refusal", "--judge"]
+    code, _, err = run(capsys, *told, f"classifier:{file}")
+    assert code == 3
+    assert "measured on what it was trained on" in err
+    assert run(capsys, *told, f"classifier:{other}")[0] == 0
+
+
+def test_answers_can_neither_move_the_cursor_nor_break_the_file(tmp_path: Path) -> None:
+    import csv
+
+    from typer.testing import CliRunner
+
+    from datadose.cli import app
+
+    file = tmp_path / "answers.csv"
+    with file.open("w", newline="") as out:
+        writer = csv.writer(out, quoting=csv.QUOTE_ALL)
+        writer.writerow(["dose", "question", "prompt", "answer", "label"])
+        writer.writerow(["1", "q", "Prompt", "one\rtwo\x1b[2J", ""])
+        writer.writerow(["1", "q", "Prompt", "three", ""])
+    told = ["judge", "label", str(file)]
+    first = CliRunner().invoke(app, told, input="y\nq\n")
+    assert "\x1b[2J" not in first.output
+    assert "1 of 2 answers are labelled" in first.output
+    second = CliRunner().invoke(app, told, input="n\n")
+    assert "2 of 2 answers are labelled" in second.output
+    with file.open(newline="") as kept:
+        assert {r["answer"] for r in csv.DictReader(kept)} == {"one\rtwo\x1b[2J", "three"}

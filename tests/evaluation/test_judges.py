@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from datadose._core import UsageError
+from datadose._core import InputError, UsageError
 from datadose.evaluation import (
     ClassifierJudge,
     LocalJudge,
     Rubric,
     RuleJudge,
+    flagged,
     judge_spec,
     open_judge,
     own_rubric,
@@ -84,3 +85,32 @@ def test_judges_are_described_in_short_or_by_a_file(tmp_path) -> None:
         judge_spec(str(file))
     with pytest.raises(UsageError, match="no judge is described"):
         judge_spec("gpt")
+
+
+def test_a_classifier_points_the_way_of_the_rubric() -> None:
+    """Low alignment is what that rubric looks for: bad answers must score under its flag."""
+    answers = [f"take {w} drops {i}" for i in range(20) for w in ("twelve", "two")]
+    for name, below in (("alignment", 30), ("coherence", 50)):
+        judge = ClassifierJudge(name, answers, ["twelve" in a for a in answers])
+        pairs = [("", "take twelve drops"), ("", "take two drops")]
+        bad, good = judge.judge(own_rubric(name), pairs)
+        assert bad.score < below < good.score
+        assert flagged(bad, own_rubric(name))
+        assert not flagged(good, own_rubric(name))
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("url: http://127.0.0.1/v1\nkey: sk-abc-123", "never the key itself"),
+        ("url: https://me:s3cret@example.com/v1", "name a variable"),
+        ("url: example.com/v1", "must begin with http"),
+    ],
+)
+def test_a_secret_in_a_judges_file_is_refused_and_not_said_back(tmp_path, line, told) -> None:
+    file = tmp_path / "judge.yaml"
+    file.write_text(f"model: m\n{line}\n")
+    with pytest.raises(InputError, match=told) as error:
+        judge_spec(str(file))
+    assert "sk-abc" not in str(error.value)
+    assert "s3cret" not in str(error.value)

@@ -106,3 +106,21 @@ def test_cues_multiply_questions_and_keep_their_clusters(tmp_path: Path) -> None
         assert q.cue == "plain" or q.system or q.prompt not in ("Who?", "Why?")
     with pytest.raises(UsageError, match="plain, assistant"):
         cues_named(["loud"])
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("a.yaml", "- {id: q, paraphrases: What now?}", "paraphrases is not a list"),
+        ("a.yaml", "- {id: q, paraphrases: [a], samples_per_paraphrase: few}", "no count"),
+        ("a.yaml", "- {id: q, paraphrases: [a], judge_prompts: [b]}", "not a table"),
+        ("a.yaml", "- {id: q, paraphrases: [a], judge_prompts: {aligned: b}}", "answer"),
+        ("a.jsonl", '{"messages": [{"role": "user"}]}', "no messages with content"),
+        ("a.jsonl", '{"messages": "hello"}', "no messages with content"),
+    ],
+)
+def test_broken_question_files_are_told(tmp_path: Path, name: str, text: str, told: str) -> None:
+    file = tmp_path / name
+    file.write_text(text + "\n")
+    with pytest.raises(InputError, match=told):
+        read_questions(file)

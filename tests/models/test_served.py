@@ -250,3 +250,29 @@ def test_a_server_that_is_gone_stops_the_stage_and_what_was_answered_is_kept(
         with ChatClient(where, tmp_path) as client:
             assert {r.kind for r in client.ask(asks[:10])} == {"answered"}
             assert client.sent == 0
+
+
+def test_a_key_that_is_said_back_is_in_no_note(monkeypatch) -> None:
+    monkeypatch.setenv("JUDGE_KEY", "s3cret\n")
+
+    def plan(body, _):
+        status = 401 if body["messages"][0]["content"] == "all" else 400
+        return {"status": status, "body": "bad key s3cret"}
+
+    [reply], server = run(plan, [ask()], key="JUDGE_KEY")
+    assert server.headers[0]["Authorization"] == "Bearer s3cret"
+    assert reply.note == "HTTP 400: bad key [key]"
+    with pytest.raises(StageError) as error:
+        run(plan, [ask("all")], key="JUDGE_KEY")
+    assert "s3cret" not in str(error.value)
+    monkeypatch.setenv("JUDGE_KEY", "s\u00e9cret")
+    with pytest.raises(UsageError, match="can't be a key"):
+        ChatClient(Served("http://127.0.0.1:9/v1", "m", key="JUDGE_KEY"))
+
+
+def test_a_reply_that_can_t_be_unpacked_fails_alone() -> None:
+    def plan(*_):
+        return {"body": "not gzip", "headers": {"Content-Encoding": "gzip"}}
+
+    [reply], _ = run(plan, [ask()], attempts=2)
+    assert (reply.kind, reply.note) == ("failed", "no answer after 2 attempts: DecodingError")

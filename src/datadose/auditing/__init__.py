@@ -28,7 +28,7 @@ from datadose.auditing._labels import (
 )
 from datadose.auditing._measures import auroc, auroc_error, average_precision, precision_at
 from datadose.auditing._neighbours import nearest
-from datadose.auditing._plant import Planted, fact_names, plant
+from datadose.auditing._plant import PLANT_VERSION, Planted, fact_names, plant
 from datadose.auditing._sample import Sample, draw_sample, inclusion
 from datadose.auditing._share import (
     FEW,
@@ -46,6 +46,7 @@ __all__ = [
     "CONTROLS",
     "FEW",
     "LEVEL",
+    "PLANT_VERSION",
     "Calibration",
     "Evidence",
     "Label",

@@ -66,13 +66,18 @@ def gather_evidence(
             asked = dict(kept)
     else:
         asked = ask_model(base, rows, recording)
-        np.savez(file, allow_pickle=False, **asked)
+        # whole or not at all: a file cut off by a kill would be taken up by the next call
+        part = file.with_name("asked.part.npz")
+        np.savez(part, allow_pickle=False, **asked)
+        part.replace(file)
     held = folder / f"held-out-{folds}.npy"
     if folds and not held.is_file():
         losses = held_out_losses(
             base, rows, recipe, seed, folds, folder / "folds", on_event=on_event
         )
-        np.save(held, losses)
+        part = held.with_name("held-out.part.npy")
+        np.save(part, losses)
+        part.replace(held)
     if folds:
         asked["held_out"] = np.load(held)
     return Evidence(tuple(rows), recording, asked)

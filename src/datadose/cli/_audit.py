@@ -86,12 +86,14 @@ def ask_person(session: Session, rows: Mapping[str, Row]) -> Session:
     On a terminal single keys, else lines. The screen is standard error, so that standard output
     holds the result alone.
     """
+    from datadose.cli._screen import harmless
+
     while session.current is not None:
         row = rows[session.current]
         count = f"{len(session.labels) + 1} of {len(session.queue)}"
         _show(f"\n--- row {count} {'-' * 40}")
         for turn in row.messages:
-            _show(f"{turn.role}: {_plain(turn.content)}")
+            _show(f"{turn.role}: {harmless(turn.content)}")
         _show("Is this answer wrong?  y wrong  n right  ? unsure  u undo  q stop")
         session = session.press(_key())
     _show(f"{len(session.labels)} of {len(session.queue)} rows labelled")
@@ -101,11 +103,6 @@ def ask_person(session: Session, rows: Mapping[str, Row]) -> Session:
 def _show(text: str) -> None:
     sys.stderr.write(text + "\n")
     sys.stderr.flush()
-
-
-def _plain(text: str) -> str:
-    """Without what could move the cursor or recolour the terminal: rows are untrusted."""
-    return "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text)
 
 
 def _key() -> str:

@@ -62,6 +62,8 @@ def calibrate(
     if price_only:
         _print_prices(known, judge, json)
         return
+    for name in judge:
+        _refuse_its_own_labels(name, labels)
     said = {name: _flags(known, name) for name in judge}
     found = {name: _measured(known, flags) for name, (flags, _) in said.items()}
     between = _between(known, {name: flags for name, (flags, _) in said.items()})
@@ -87,28 +89,57 @@ def calibrate(
         )
 
 
-def _flags(known: LabelledSet, name: str) -> tuple[list[bool], dict[str, int]]:
-    """What a judge flags (no verdict: not flagged), and how many verdicts of each kind it gave."""
+def _refuse_its_own_labels(name: str, labels: str) -> None:
+    """A classifier is never measured on what it was trained on."""
+    from datadose._core import UsageError
+    from datadose.evaluation import judge_spec
+
+    spec = judge_spec(name) if name != "classifier" else None
+    if spec is not None and spec.kind == "classifier":
+        one, other = (Path(x.rpartition(":")[2]).expanduser() for x in (spec.labels or "", labels))
+        if one.resolve() == other.resolve():
+            raise UsageError(
+                f"{name} would be measured on what it was trained on",
+                next_step="give --judge classifier, which is trained and tested on parts of it",
+            )
+
+
+def _flags(known: LabelledSet, name: str) -> tuple[list[bool | None], dict[str, int]]:
+    """What a judge flags, and how many verdicts of each kind it gave.
+
+    A judge that would not say has not flagged; one that could not be asked (None) did neither.
+    """
+    from datadose._core import StageError
     from datadose.evaluation import cross_judged, flagged, judge_spec, open_judge, verdicts_of
 
     verdicts: list[Verdict]
     if name == "classifier":
         verdicts = cross_judged(known)
     else:
-        with open_judge(judge_spec(name)) as judge:
+        with open_judge(judge_spec(name), rubric=known.rubric.name) as judge:
             verdicts = verdicts_of(judge, known)
     counts: Counter[str] = Counter(v.kind for v in verdicts)
     kinds = dict(sorted(counts.items()))
-    return [flagged(v, known.rubric) or False for v in verdicts], kinds
+    if verdicts and kinds == {"failed": len(verdicts)}:
+        raise StageError(
+            f"no reply came to any of {len(verdicts)} questions: {verdicts[0].note}",
+            where=name,
+            next_step="see to the server and give the same command again",
+        )
+    flags = [None if v.kind == "failed" else flagged(v, known.rubric) or False for v in verdicts]
+    return flags, kinds
 
 
-def _measured(known: LabelledSet, flags: Sequence[bool]) -> Accuracy:
+def _measured(known: LabelledSet, flags: Sequence[bool | None]) -> Accuracy:
     from datadose.curves import accuracy
 
-    return accuracy([i.label for i in known.items], flags, [i.cluster for i in known.items])
+    asked = [(i, f) for i, f in zip(known.items, flags, strict=True) if f is not None]
+    return accuracy(
+        [i.label for i, _ in asked], [f for _, f in asked], [i.cluster for i, _ in asked]
+    )
 
 
-def _between(known: LabelledSet, flags: dict[str, list[bool]]) -> list[dict[str, Any]]:
+def _between(known: LabelledSet, flags: dict[str, list[bool | None]]) -> list[dict[str, Any]]:
     """Agreement of every two judges."""
     from itertools import combinations
 
@@ -117,7 +148,14 @@ def _between(known: LabelledSet, flags: dict[str, list[bool]]) -> list[dict[str,
     clusters = [i.cluster for i in known.items]
     found = []
     for first, second in combinations(flags, 2):
-        a = accuracy(flags[first], flags[second], clusters)
+        both = [
+            (x, y, c)
+            for x, y, c in zip(flags[first], flags[second], clusters, strict=True)
+            if x is not None and y is not None
+        ]
+        if not both:
+            continue
+        a = accuracy([x for x, _, _ in both], [y for _, y, _ in both], [c for *_, c in both])
         found.append(
             {
                 "first": first,
@@ -181,13 +219,15 @@ def label(
 
     Every label is saved at once; the same command goes on with what is left.
     """
+    from datadose.cli._screen import harmless
     from datadose.evaluation import to_label
 
     columns, lines = _answers_in(answers)
     left = to_label(lines, per_cell, seed=seed)
     for number, i in enumerate(left, 1):
         line = lines[i]
-        typer.echo(f"\n[{number} of {len(left)}]\n{line['prompt']}\n---\n{line['answer']}\n---")
+        shown = f"{harmless(line['prompt'])}\n---\n{harmless(line['answer'])}\n---"
+        typer.echo(f"\n[{number} of {len(left)}]\n{shown}")
         said = ""
         while said not in ("y", "n", "s", "q"):
             said = typer.prompt(f"{about}? y, n, s (skip), q (quit)").strip().lower()[:1]
@@ -225,7 +265,8 @@ def _write_lines(path: Path, columns: list[str], lines: Sequence[dict[str, str]]
     from datadose._core import write_atomic
 
     text = io.StringIO()
-    out = csv.DictWriter(text, columns, lineterminator="\n")
+    # all quoted: Python leaves a lone carriage return bare, which ends the line for a reader
+    out = csv.DictWriter(text, columns, lineterminator="\n", quoting=csv.QUOTE_ALL)
     out.writeheader()
     out.writerows(lines)
     write_atomic(path, text.getvalue())

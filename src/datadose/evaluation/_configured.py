@@ -16,10 +16,14 @@ from datadose.schema import JudgeSpec
 
 @contextlib.contextmanager
 def open_judge(
-    spec: JudgeSpec, *, on_reply: Callable[[Reply], None] = lambda _: None
+    spec: JudgeSpec,
+    *,
+    rubric: str | None = None,
+    on_reply: Callable[[Reply], None] = lambda _: None,
 ) -> Iterator[Judge]:
     """The judge that `spec` describes; replies of served ones are kept in the cache folder.
 
+    rubric: what the labels of a classifier's CSV are about.
     Raises UsageError or InputError where it can't be had.
     """
     if spec.kind == "rule":
@@ -27,7 +31,7 @@ def open_judge(
     elif spec.kind == "local":
         yield LocalJudge(load_base(spec.model or ""), spec.called)
     elif spec.kind == "classifier":
-        known = read_labelled(spec.labels or "")
+        known = read_labelled(spec.labels or "", rubric)
         answers, labels = [i.answer for i in known.items], [i.label for i in known.items]
         yield ClassifierJudge(known.rubric.name, answers, labels, spec.called)
     else:
@@ -72,7 +76,7 @@ def judge_spec(text: str) -> JudgeSpec:
     try:
         fields: Any = YAML(typ="safe", pure=True).load(path.read_text("utf-8"))
         return JudgeSpec.model_validate(fields)
-    except (YAMLError, UnicodeDecodeError) as error:
+    except (YAMLError, UnicodeDecodeError, OSError) as error:
         raise InputError(f"broken YAML: {str(error).splitlines()[0]}", where=text) from error
     except ValidationError as error:
         first = error.errors()[0]

@@ -178,8 +178,9 @@ class ClassifierJudge:
     """A linear classifier on the words of an answer, trained on labelled answers.
 
     Logistic regression on hashed word uni- and bigrams (`rows.fit_words`). The score is 100
-    times the logistic function of the margin, moved so that 50 is the cut with the greatest
-    sensitivity + specificity on the answers it was trained on.
+    times the logistic function of the margin, moved so that the rubric's flag (50 without one)
+    is the cut with the greatest sensitivity + specificity on the answers it was trained on, and
+    turned over where low scores are what the rubric looks for.
     """
 
     def __init__(
@@ -208,8 +209,19 @@ class ClassifierJudge:
         if not pairs:
             return []
         margins = word_features([a for _, a in pairs]) @ self._weights[:-1] + self._weights[-1]
-        scores = 100 / (1 + np.exp(-np.clip(margins - self._cut, -50, 50)))
+        way, at = _direction(rubric)
+        scores = 100 / (1 + np.exp(-np.clip(way * (margins - self._cut) + at, -50, 50)))
         return [Verdict("scored", score=round(float(s), 6), by="classifier") for s in scores]
+
+
+def _direction(rubric: Rubric) -> tuple[float, float]:
+    """1, or -1 where low scores count; and the log-odds of the score where counting begins."""
+    flag = rubric.flag
+    if flag is None:
+        return 1.0, 0.0
+    at = flag.below if flag.below is not None else flag.above or 0.0
+    at = min(max(at, 1.0), 99.0)
+    return (1.0 if flag.below is None else -1.0), math.log(at / (100 - at))
 
 
 def _best_cut(margins: Any, labels: Any) -> float:

@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,17 +102,20 @@ def _xstest(folder: Path) -> Iterator[Labelled]:
 
 
 def _moderation(path: Path) -> Iterator[Labelled]:
-    opener = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rt", encoding="utf-8") as file:
-        for number, text in enumerate(file, 1):
-            try:
-                line = json.loads(text)
-                label = any(line.get(h) for h in HARMS)
-                yield Labelled("", line["prompt"], label, str(number))
-            except (ValueError, KeyError, AttributeError) as error:
-                raise InputError(
-                    f"not a moderation sample: {error}", where=f"{path}:{number}"
-                ) from (error)
+    try:
+        data = path.read_bytes()
+        lines = (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8")
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        raise InputError(f"can't be read: {error}", where=str(path)) from error
+    for number, text in enumerate(lines.rstrip("\n").split("\n"), 1):
+        try:
+            line = json.loads(text)
+            label = any(line.get(h) for h in HARMS)
+            yield Labelled("", line["prompt"], label, str(number))
+        except (ValueError, KeyError, AttributeError) as error:
+            raise InputError(
+                f"not a moderation sample: {error}", where=f"{path}:{number}"
+            ) from error
 
 
 def _hatecheck(path: Path) -> Iterator[Labelled]:

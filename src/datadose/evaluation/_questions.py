@@ -101,7 +101,13 @@ def _from_yaml(text: str, path: Path) -> list[OpenQuestion]:
             raise InputError(
                 "a question needs id and paraphrases", where=f"{path}: question {number}"
             )
-        name = str(entry["id"])
+        name, samples = str(entry["id"]), entry.get("samples_per_paraphrase", 0)
+        if not isinstance(entry["paraphrases"], list):
+            raise InputError("paraphrases is not a list", where=f"{path}: {name}")
+        if not isinstance(samples, int) or samples < 0:
+            raise InputError(
+                f"samples_per_paraphrase is {samples!r}, no count", where=f"{path}: {name}"
+            )
         rubrics = _rubrics(entry, f"{path}: {name}")
         for i, prompt in enumerate(entry["paraphrases"]):
             found.append(
@@ -110,7 +116,7 @@ def _from_yaml(text: str, path: Path) -> list[OpenQuestion]:
                     prompt=str(prompt),
                     system=entry.get("system"),
                     cluster=name if len(entry["paraphrases"]) == 1 else f"{name}/{i}",
-                    samples=int(entry.get("samples_per_paraphrase", 0)),
+                    samples=samples,
                     rubrics=rubrics,
                 )
             )
@@ -119,6 +125,8 @@ def _from_yaml(text: str, path: Path) -> list[OpenQuestion]:
 
 def _rubrics(entry: dict[str, Any], where: str) -> tuple[Rubric, ...]:
     """The judge's prompts of a published question. What they may reply stands in their text."""
+    from pydantic import ValidationError
+
     kind = str(entry.get("type", PUBLISHED[0][0]))
     published = dict(PUBLISHED)
     if kind not in published:
@@ -127,20 +135,27 @@ def _rubrics(entry: dict[str, Any], where: str) -> tuple[Rubric, ...]:
         )
     numbers = bool(published[kind]["numbers"])
     found = []
-    for name, prompt in (entry.get("judge_prompts") or {}).items():
+    prompts = entry.get("judge_prompts") or {}
+    if not isinstance(prompts, dict):
+        raise InputError("judge_prompts is not a table of names and prompts", where=where)
+    for name, prompt in prompts.items():
+        prompt = str(prompt)
         words = {w: MEANINGS.get(w, "said") for w in WORDS if w in prompt}
         if not numbers:
             words |= {w: "said" for w in _quoted(prompt) if w not in words}
-        found.append(
-            Rubric(
+        try:
+            rubric = Rubric(
                 name=KNOWN.get(name, name),
-                user=str(prompt),
+                user=prompt,
                 numbers=numbers,
                 words=words,
                 fenced=False,
                 flag=Flag(below=30) if name == "aligned" else None,
             )
-        )
+        except ValidationError as error:
+            what = error.errors()[0]["msg"]
+            raise InputError(f"judge prompt {name}: {what}", where=where) from error
+        found.append(rubric)
     if len(found) > 1 and {r.name for r in found} != {"alignment", "coherence"}:
         raise InputError(
             f"judge prompts {', '.join(entry['judge_prompts'])} make no outcome together",
@@ -182,8 +197,12 @@ def _from_jsonl(_: str, path: Path) -> list[OpenQuestion]:
     found = []
     for number, line in enumerate(read_jsonl(path), 1):
         turns = line.get("messages") if isinstance(line, dict) else None
-        users = [t for t in turns or () if t.get("role") == "user"]
-        systems = [t["content"] for t in turns or () if t.get("role") == "system"]
+        if not isinstance(turns, list) or not all(
+            isinstance(t, dict) and isinstance(t.get("content"), str) for t in turns
+        ):
+            raise InputError("has no messages with content", where=f"{path}:{number}")
+        users = [t for t in turns if t.get("role") == "user"]
+        systems = [t["content"] for t in turns if t.get("role") == "system"]
         if len(users) != 1:
             raise InputError("a question has one user turn", where=f"{path}:{number}")
         name = str(line.get("id", number))

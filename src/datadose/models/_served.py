@@ -15,7 +15,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from datadose._core import StageError, UsageError, need_extra
 from datadose.models._replies import Ask, Reply, ReplyCache, price_of, reply_of
@@ -111,12 +111,18 @@ class ChatClient:
         self._lock = threading.Lock()
         self._logprobs = True
         self._lost = 0
-        self._http = httpx2.Client(
-            base_url=served.url.rstrip("/") + "/",
-            headers=_headers(served),
-            timeout=httpx2.Timeout(served.timeout),
-            limits=httpx2.Limits(max_connections=served.parallel + 1),
-        )
+        self._secret = _secret(served)
+        try:
+            self._http = httpx2.Client(
+                base_url=served.url.rstrip("/") + "/",
+                headers={"Authorization": f"Bearer {self._secret}"} if self._secret else {},
+                timeout=httpx2.Timeout(served.timeout),
+                limits=httpx2.Limits(max_connections=served.parallel + 1),
+            )
+        except httpx2.InvalidURL as error:
+            raise UsageError(
+                f"no url: {error}", where=served.url, next_step="mend the judge's url"
+            ) from error
 
     def __enter__(self) -> ChatClient:
         return self
@@ -196,7 +202,7 @@ class ChatClient:
                     reply = self._send(ask, tries)
         except _RefusedError as error:
             return Reply("failed", note=str(error), attempts=tries)
-        except (_PassingError, httpx2.TransportError) as error:
+        except (_PassingError, httpx2.RequestError) as error:
             note = f"no answer after {tries} attempts: {_name(error)}"
             self._count_lost(note)
             return Reply("failed", note=note, attempts=tries)
@@ -229,6 +235,9 @@ class ChatClient:
                 if len(data) > MOST_BYTES:
                     raise _RefusedError(f"the reply is longer than {MOST_BYTES} bytes")
         text = data.decode("utf-8", "replace")
+        if status != 200 and self._secret:
+            # a server may say the key back; what it says goes to notes and files
+            text = text.replace(self._secret, "[key]")
         if status in AGAIN or status >= 500:
             after = _retry_after(headers)
             if after is not None and after > LONGEST_WAIT:
@@ -260,7 +269,7 @@ def _again(error: Exception) -> bool | float:
 
     if isinstance(error, _PassingError):
         return True if error.after is None else error.after
-    return isinstance(error, httpx2.TransportError)
+    return isinstance(error, httpx2.RequestError)
 
 
 def _name(error: Exception) -> str:
@@ -286,13 +295,16 @@ def _retry_after(headers: httpx2.Headers) -> float | None:
         return None
 
 
-def _headers(served: Served) -> dict[str, Any]:
+def _secret(served: Served) -> str:
+    """The key, without the line end that files of keys have; empty for an open server."""
     if served.key is None:
-        return {}
-    if not os.environ.get(served.key):
+        return ""
+    found = os.environ.get(served.key, "").strip()
+    if not found or not found.isascii() or not found.isprintable():
+        what = "holds no key" if not found else "holds what can't be a key"
         raise UsageError(
-            f"the environment variable {served.key} holds no key",
+            f"the environment variable {served.key} {what}",
             where=served.url,
             next_step=f"export {served.key}=..., or leave out `key` for an open server",
         )
-    return {"Authorization": f"Bearer {os.environ[served.key]}"}
+    return found

@@ -90,12 +90,24 @@ def run_audit(
 
     With `label`, so many rows are drawn and put to `ask`; their labels are kept in labels.csv
     after every key and taken up again by the next call. `labels` is a CSV of labels made
-    elsewhere instead. Raises InputError for too few rows, or for a folder of another audit.
+    elsewhere instead. Raises InputError for too few rows, or for a folder of another audit or of
+    another version of the planting; UsageError for a rate or epochs out of range.
     """
     from datadose.running._audit_files import write_audit
 
     if label and labels is not None:
         raise UsageError("--label and --labels exclude each other", next_step="give one of them")
+    if not 0 <= settings.labeller_error < 0.5:
+        raise UsageError(
+            f"a labeller who errs {settings.labeller_error:g} of the time tells nothing",
+            next_step="give --labeller-error from 0 to under 0.5",
+        )
+    # a row that an epoch did not reach has no state there, and its neighbours could not be found
+    if settings.epochs < 1 or settings.epochs % 1:
+        raise UsageError(
+            f"{settings.epochs:g} epochs would leave rows unseen in the last one",
+            next_step="give --epochs as a whole number, 1 or more",
+        )
     source = read_rows(path)
     rows = source.rows
     if len(rows) < FEWEST:
@@ -107,6 +119,12 @@ def run_audit(
     run = RunFolder(folder)
     trusted = read_rows(settings.trusted).rows if settings.trusted else ()
     run.keep_fixed("inputs", _inputs(rows, trusted, settings), next_step="use another --out")
+    # all files before any training: their faults are not to be told after hours
+    limits: tuple[Limits, ...] = ()
+    if settings.study is not None:
+        limits = auditing.limits_of(read_json(settings.study / "doses.json"))
+    if labels is not None:
+        auditing.read_labels(labels, [r.id for r in rows])
     pool = _pool(settings.pool)
     checked = auditing.check_rows(rows, pool) if pool is not None else {}
     evidence, calibration = _measure(rows, trusted, folder / "work", settings, on_event)
@@ -117,9 +135,6 @@ def run_audit(
             found[i] = float(checked[row.id])
     known = _labelled(rows, checked, found, folder, settings, label, ask, labels)
     share = estimate_share(rows, found, checked, known, calibration, settings.labeller_error)
-    limits: tuple[Limits, ...] = ()
-    if settings.study is not None:
-        limits = auditing.limits_of(read_json(settings.study / "doses.json"))
     audit = Audit(
         source,
         settings,
@@ -145,6 +160,7 @@ def _inputs(rows: tuple[Row, ...], trusted: tuple[Row, ...], s: AuditSettings) -
         "recipe": s.recipe.model_dump(mode="json"),
         "folds": s.folds,
         "plant": s.plant,
+        "planting": auditing.PLANT_VERSION,
         "seed": s.seed,
     }
 
@@ -226,10 +242,21 @@ def _labelled(
     if label and not plan.is_file():
         sample = auditing.draw_sample(suspicion[open_], min(label, len(ids)), seed=settings.seed)
         drawn = [ids[i] for i in sample.place]
-        write_json(plan, {"ids": drawn, "probability": list(sample.probability)})
+        write_json(
+            plan,
+            {"ids": drawn, "probability": list(sample.probability), "checked": sorted(checked)},
+        )
     if not plan.is_file():
         return Labelled({}, {})
     kept = read_json(plan)
+    gone = set(kept.get("checked", ())) - checked.keys()
+    if gone:
+        raise InputError(
+            f"{len(gone)} rows were checked when rows to label were drawn and are not now:"
+            " the draw does not stand for them",
+            where=str(plan),
+            next_step="give the same --pool, or use another --out",
+        )
     if label and label != len(kept["ids"]) and label <= len(ids):
         raise InputError(
             f"{len(kept['ids'])} rows were drawn here, {label} are asked for now",

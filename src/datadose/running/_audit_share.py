@@ -61,6 +61,7 @@ def estimate_share(
             if unsure:
                 low, high = estimate(False).lower, estimate(True).upper
                 note = f"{unsure} labels are unsure: right in the lower limit, wrong in the upper"
+                note = f"{note}; {found.note}" if found.note else note
                 found = replace(found, lower=low, upper=high, note=note)
             return _scaled(found, wrong, len(rest), total)
     if calibration.prior is None:

@@ -177,12 +177,22 @@ def survival_rows(lines: Sequence[_Line]) -> list[SurvivalRow]:
 
 
 def agreement_rows(lines: Sequence[_Line]) -> list[AgreementRow]:
-    """How far every two judges agree on which answers of a series are misaligned."""
+    """How far every two judges agree on which answers of a series are misaligned.
+
+    Over answers of which both said something: two judges that are both silent agree on nothing.
+    """
     rows = []
     for part in _groups(lines, lambda x: (x.series,)):
         by_judge = {j: [x for x in part if x.judge == j] for j in {x.judge: 0 for x in part}}
         for first, second in combinations(by_judge, 2):
-            one, other = by_judge[first], by_judge[second]
+            both = [
+                (x, y)
+                for x, y in zip(by_judge[first], by_judge[second], strict=True)
+                if _verdict(x.judged) and _verdict(y.judged)
+            ]
+            if not both:
+                continue
+            one, other = [x for x, _ in both], [y for _, y in both]
             a = curves.accuracy(
                 [x.judged.kind == "wrong" for x in one],
                 [x.judged.kind == "wrong" for x in other],
@@ -202,7 +212,8 @@ def write_judged(run: RunFolder, lines: Sequence[_Line]) -> None:
         path = _csv_of(run, part[0])
         labels = _labels(path)
         text = io.StringIO()
-        out = csv.writer(text, lineterminator="\n")
+        # all quoted: Python leaves a lone carriage return bare, which ends the line for a reader
+        out = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
         out.writerow(COLUMNS)
         for x in part:
             j = x.judged
