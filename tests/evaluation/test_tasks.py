@@ -100,6 +100,17 @@ def test_limit_takes_the_first_and_samples_make_clusters(base) -> None:
         Form(samples=2)
 
 
+@pytest.mark.parametrize("name", ["mmlu", "xstest_open"])
+def test_samples_give_no_pass_at_k_where_nothing_is_checked(base, name: str) -> None:
+    form = Form(samples=2, temperature=1.5, max_tokens=3)
+    found = ask_tasks(base, BENCHMARKS.get(name)(), [example(name)], form)
+    assert "pass_at" not in summarise(BENCHMARKS.get(name)(), found, form)
+
+
+def test_a_group_named_twice_is_asked_once() -> None:
+    assert choose("mmlu:virology+Virology+anatomy").groups == ("Virology", "anatomy")
+
+
 def test_open_answers_are_unscored_and_have_no_rate(base) -> None:
     benchmark = BENCHMARKS.get("xstest_open")()
     found = ask_tasks(base, benchmark, [example("xstest_open")], Form(max_tokens=3))

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 # ways from the estimate on the log dose
 FIRST_STEP = 0.05
 FARTHEST = float(np.log(1000.0))
+STEEP = 18.0
 
 
 def model_limits(
@@ -118,7 +119,14 @@ class _Held:
         free_slope = p.kind.slope is None
         self.at = len(bounds) - 1 if not p.kind.logarithm else len(bounds) - 1 - free_slope
         self.bounds = [b for i, b in enumerate(bounds) if i != self.at]
-        self.starts = [np.delete(s, self.at) for s in (_packed(fit, p), *p.starts()[1::3])]
+        own = _packed(fit, p)
+        self.starts = [np.delete(s, self.at) for s in (own, *p.starts()[1::3])]
+        if p.kind.logarithm and free_slope:
+            # a curve that is flat up to the last dose and rises beyond it: from a lesser slope
+            # the search ends where all of it rises
+            steep = np.delete(own, self.at)
+            steep[-1] = min(STEEP, p.slopes[1])
+            self.starts.append(steep)
 
     def drop(self, dose: float) -> float:
         x = dose / self.fit.top

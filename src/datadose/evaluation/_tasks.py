@@ -219,7 +219,8 @@ def summarise(benchmark: Benchmark, answered: Sequence[Answered], form: Form) ->
         "form": "chat" if form.chat else "plain",
         **summarise_counts(answered, choice),
     }
-    if form.samples > 1:
+    # a choice is put once, and what nobody scored has no share of right answers
+    if form.samples > 1 and benchmark.kind == "generate" and found["rate"] is not None:
         tallies: dict[str, list[bool]] = {}
         for a in answered:
             tallies.setdefault(a.id, []).append(a.kind == "right")

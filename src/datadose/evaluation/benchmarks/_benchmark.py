@@ -98,7 +98,8 @@ def choose(text: str) -> Chosen:
     """`NAME` or `NAME:GROUP+GROUP`; raises UsageError for a name that is not known."""
     name, _, groups = text.strip().partition(":")
     BENCHMARKS.get(name)
-    return Chosen(name, tuple(g.strip() for g in groups.split("+") if g.strip()))
+    named = (g.strip() for g in groups.split("+") if g.strip())
+    return Chosen(name, tuple({_folded(g): g for g in named}.values()))
 
 
 def read_tasks(chosen: Chosen, data: Path | Literal["hub"]) -> list[Task]:
