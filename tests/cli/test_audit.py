@@ -48,7 +48,7 @@ def audited(tmp_path_factory) -> Path:
     assert run_app(["audit", str(folder / "rows.jsonl"), "--out", str(folder / "out"), *QUICK]) == 0
     watching[0] = False
     assert any(name.endswith("rows.jsonl") for name in opened)
-    assert not any("truth" in name for name in opened)
+    assert not any(name.endswith("truth.jsonl") for name in opened)
     return folder
 
 

@@ -138,7 +138,7 @@ def _rubrics(entry: dict[str, Any], where: str) -> tuple[Rubric, ...]:
     prompts = entry.get("judge_prompts") or {}
     if not isinstance(prompts, dict):
         raise InputError("judge_prompts is not a table of names and prompts", where=where)
-    for name, prompt in prompts.items():
+    for name, prompt in ((str(k), v) for k, v in prompts.items()):
         prompt = str(prompt)
         words = {w: MEANINGS.get(w, "said") for w in WORDS if w in prompt}
         if not numbers:
