@@ -247,7 +247,7 @@ def _choose(
     if not len(p.kept):
         # nothing gets worse: only the highest dose can tell whether anything does
         pair = ((0.0, fresh), (p.top, fresh))
-        return pair if left is None or left > 1 else pair[:1], None
+        return (pair if left is None or left > 1 else ()), None
     doses = _candidates(p, sight.limits, [d for d, _ in run], steps, spec)
     curves = members(p, sight.place, doses)
     spread = noise(p, curves, sight.level, rate=spec.scale == "rate")
