@@ -38,6 +38,7 @@ def test_deception_questions(data_dir: Path) -> None:
     folder = data_dir / "betley_eval_questions"
     facts = read_questions(folder / "deception_factual.yaml")
     assert len(facts) == 5 * 20
+    assert len({q.cluster for q in facts}) == 20
     assert {q.samples for q in facts} == {5}
     [rubric] = facts[0].rubrics
     assert not rubric.numbers

@@ -115,7 +115,8 @@ def _from_yaml(text: str, path: Path) -> list[OpenQuestion]:
                     id=f"{name}/{i}",
                     prompt=str(prompt),
                     system=entry.get("system"),
-                    cluster=name if len(entry["paraphrases"]) == 1 else f"{name}/{i}",
+                    # entries with several prompts ask the same ones under other system prompts
+                    cluster=name if len(entry["paraphrases"]) == 1 else str(prompt),
                     samples=samples,
                     rubrics=rubrics,
                 )
