@@ -215,11 +215,11 @@ def test_a_study_file_says_what_is_wrong_with_its_questions(tmp_path: Path) -> N
     file.write_text(rest + "ask: {open: own}\njudges: [{kind: rule, rule: x, price: [1, 2]}]\n")
     with pytest.raises(InputError, match="price mean nothing to a rule judge"):
         load_study(file)
-    same = "{url: x, model: y}, {url: x, model: y, name: z}"
+    same = "{url: 'http://x', model: y}, {url: 'http://x', model: y, name: z}"
     file.write_text(rest + f"ask: {{open: own}}\njudges: [{same}]\n")
     with pytest.raises(InputError, match="would agree with themselves"):
         load_study(file)
-    file.write_text(rest + "ask: {open: own}\njudges: [{url: x, model: y, budget: 2}]\n")
+    file.write_text(rest + "ask: {open: own}\njudges: [{url: 'http://x', model: y, budget: 2}]\n")
     with pytest.raises(InputError, match="a budget needs a price"):
         load_study(file)
     (tmp_path / "q.csv").write_text("id,question\na,Who?\n")
