@@ -7,7 +7,17 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datadose.models import Encoded, Item, Trie, answer_log_probs, join, load_base, together
+from datadose._core import StageError
+from datadose.models import (
+    Encoded,
+    Item,
+    Trie,
+    answer_log_probs,
+    check_tries,
+    join,
+    load_base,
+    together,
+)
 
 tokens = st.lists(st.integers(3, 6), min_size=2, max_size=7)
 rows = st.builds(
@@ -79,3 +89,17 @@ def test_gradients_equal_those_of_padded_rows(base) -> None:
         weight.grad = None
     assert float(grads[0].abs().max()) > 1e-3
     assert torch.allclose(grads[0], grads[1], atol=1e-5)
+
+
+def test_a_model_that_does_not_heed_the_mask_is_refused(base) -> None:
+    assert check_tries(base) < 1e-4
+
+    def blind(module, args, given):
+        return args, {**given, "attention_mask": None}
+
+    hook = base.model.base_model.register_forward_pre_hook(blind, with_kwargs=True)
+    try:
+        with pytest.raises(StageError, match="not kept apart"):
+            check_tries(base)
+    finally:
+        hook.remove()

@@ -207,7 +207,7 @@ def model_share(column: np.ndarray, planted: Planted) -> tuple[float, float] | N
     """
     import numpy as np
 
-    from datadose.auditing._share import exact_limits
+    from datadose.curves import exact_limits
 
     touched = {*planted.random, *planted.consistent}
     rest = column[[i for i in range(len(column)) if i not in touched]]

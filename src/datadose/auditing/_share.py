@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from datadose._core import UsageError
+from datadose.curves import exact_limits
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,18 +42,6 @@ class Share:
     labelled: int = 0
     positives: int = 0
     note: str = ""
-
-
-def exact_limits(positives: float, asked: float, level: float = LEVEL) -> tuple[float, float]:
-    """Clopper and Pearson (1934), two-sided; counts may be effective ones, not whole."""
-    from scipy.stats import beta
-
-    tail = (1 - level) / 2
-    low = 0.0 if positives <= 0 else float(beta.ppf(tail, positives, asked - positives + 1))
-    high = (
-        1.0 if positives >= asked else float(beta.ppf(1 - tail, positives + 1, asked - positives))
-    )
-    return low, high
 
 
 def score_limits(rate: float, asked: float, level: float = LEVEL) -> tuple[float, float]:

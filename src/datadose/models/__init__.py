@@ -16,7 +16,14 @@ from datadose.models._replies import (
 )
 from datadose.models._served import ChatClient, Served
 from datadose.models._template import Encoded, chat, encode_answer, encode_prompt, render
-from datadose.models._tries import Item, Trie, answer_log_probs, join, together
+from datadose.models._tries import (
+    Item,
+    Trie,
+    answer_log_probs,
+    check_tries,
+    join,
+    together,
+)
 
 __all__ = [
     "BYTES_PER_TOKEN",
@@ -37,6 +44,7 @@ __all__ = [
     "cache_folder",
     "chat",
     "check_head",
+    "check_tries",
     "encode_answer",
     "encode_prompt",
     "ensure_embedded",

@@ -181,12 +181,14 @@ def _measure(
     on_event: Callable[[dict[str, Any]], None],
 ) -> tuple[Evidence, Calibration]:
     """Two recorded runs: one on a copy with planted errors, one on the rows as they are."""
-    from datadose.models import load_base
+    from datadose.models import check_head, check_tries, load_base
     from datadose.training import record_run
 
     trusted_ids = [r.id for r in trusted]
     planted = auditing.plant(rows, settings.plant, keep=trusted_ids, seed=settings.seed)
     base = load_base(settings.model)
+    check_head(base)
+    check_tries(base)
     found = {}
     for name, own in (("planted", planted.rows), ("own", rows)):
         on_event({"event": "note", "text": f"following a training run on {name} rows"})

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from datadose._core import InputError, read_json
-from datadose.models import BaseModel, load_base, saved_adapter
+from datadose.models import BaseModel, check_head, check_tries, load_base, saved_adapter
 from datadose.running._study import load_study
 from datadose.training import checkpoint_name
 
@@ -79,6 +79,8 @@ def opened(
     Raises InputError where the base has other weights than the arm was trained on.
     """
     base = load_base(named.base, precision=precision, say=say)  # type: ignore[arg-type]
+    check_head(base)
+    check_tries(base)
     if named.weights is not None and base.weights != named.weights:
         raise InputError(
             f"was trained on other weights than those of {named.base} now",

@@ -12,7 +12,7 @@ from typing import Any
 
 from datadose._core import digest, write_atomic
 from datadose.evaluation import Prior
-from datadose.models import BaseModel, check_head, load_base
+from datadose.models import BaseModel, check_head, check_tries, load_base
 from datadose.running._adaptive import added, choose
 from datadose.running._design import Cell, Design, arm_of, lay_out
 from datadose.running._folder import RunFolder
@@ -163,6 +163,7 @@ def _ready(
         say=lambda text: tell({"event": "note", "text": text}),
     )
     check_head(base)
+    check_tries(base)
     template_check(base, design.cells[0])
     run.keep_fixed(
         "environment",

@@ -1,0 +1,63 @@
+"""The nouns of the project: frozen, validated, hashed."""
+
+from datadose.schema._ask import Asked, JudgeSpec, Primary
+from datadose.schema._base import (
+    GOOD_ROLES,
+    TRAINED_WRONG_ROLES,
+    Frozen,
+    OptionRole,
+    OutcomeKind,
+    Relation,
+    Response,
+    Role,
+    Severity,
+    Structure,
+    Unit,
+    Vary,
+)
+from datadose.schema._rows import (
+    Check,
+    Message,
+    Option,
+    Outcome,
+    Pool,
+    PoolItem,
+    Probe,
+    Row,
+    TrainingSet,
+)
+from datadose.schema._study import Adaptive, Arm, Recipe, Series, Source, Study, StudyDesign
+
+__all__ = [
+    "GOOD_ROLES",
+    "TRAINED_WRONG_ROLES",
+    "Adaptive",
+    "Arm",
+    "Asked",
+    "Check",
+    "Frozen",
+    "JudgeSpec",
+    "Message",
+    "Option",
+    "OptionRole",
+    "Outcome",
+    "OutcomeKind",
+    "Pool",
+    "PoolItem",
+    "Primary",
+    "Probe",
+    "Recipe",
+    "Relation",
+    "Response",
+    "Role",
+    "Row",
+    "Series",
+    "Severity",
+    "Source",
+    "Structure",
+    "Study",
+    "StudyDesign",
+    "TrainingSet",
+    "Unit",
+    "Vary",
+]
