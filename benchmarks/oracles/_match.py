@@ -68,7 +68,7 @@ def near(own: float | None, theirs: float | None) -> bool:
 
 
 def reasons(q: Question, table: Any, own: Own, theirs: dict[str, Any]) -> dict[str, str]:
-    """Why `bmd` or `bmdl` differ, where the likelihood says that it is not ours that is off.
+    """Why `bmd`, `bmdl`, `bmdu` differ, where the likelihood says that it is not ours that is off.
 
     The likelihood is the judge: the better maximum is the estimate, and the limit at which the
     profile has fallen by 1.353 is the limit.
@@ -84,13 +84,15 @@ def reasons(q: Question, table: Any, own: Own, theirs: dict[str, Any]) -> dict[s
             found["bmd"] = short
         elif fallen < 0.01:
             found["bmd"] = "not determined: the likelihood is the same at its BMD and at ours"
-    if theirs.get("bmdl") is not None and not near(own.bmdl, theirs["bmdl"]):
-        fallen = fallen_at(q, table, own, theirs["bmdl"])
-        ours = FALLEN if own.bmdl is None else fallen_at(q, table, own, own.bmdl)
+    for key, limit in (("bmdl", own.bmdl), ("bmdu", own.bmdu)):
+        if theirs.get(key) is None or near(limit, theirs[key]):
+            continue
+        fallen = fallen_at(q, table, own, theirs[key])
+        ours = FALLEN if limit is None else fallen_at(q, table, own, limit)
         if short:
-            found["bmdl"] = short
+            found[key] = short
         elif abs(fallen - FALLEN) > 0.02 and abs(ours - FALLEN) < 0.01:
-            found["bmdl"] = f"at its BMDL the profile has fallen by {fallen:.2f}"
+            found[key] = f"at its {key.upper()} the profile has fallen by {fallen:.2f}"
     return found
 
 

@@ -21,7 +21,7 @@ from datadose.curves import (
     profile,
 )
 from datadose.curves._expect import Expectation, members, noise
-from datadose.curves._next import _sight
+from datadose.curves._sight import sight as sight_of
 
 DOWN = Spec("domain", "down")
 START = [(d, s) for s in range(3) for d in (0.0, 0.5, 1.0)]
@@ -94,7 +94,7 @@ def test_choice_depends_on_the_answers_alone() -> None:
 def test_what_new_arms_add_is_the_chi_square_of_the_larger_design() -> None:
     """Added chi-square equals the difference of chi-squares with and without the new arms."""
     own = lab()
-    sight = _sight(own.block(START), DOWN, Aim())
+    sight = sight_of(own.block(START), DOWN, Aim())
     curves = members(sight.fitted, sight.place, np.array([0.0, 0.5, 0.7, 1.0]))
     spread = noise(sight.fitted, curves, 0.95, rate=True)
     ahead = Expectation(curves, spread, START)
@@ -120,7 +120,7 @@ def test_what_new_arms_add_is_the_chi_square_of_the_larger_design() -> None:
 def test_members_keep_the_outermost_curves_and_all_weight() -> None:
     means = arm_means(lab().block(START), DOWN)
     fitted = profile(means, 0.95)
-    sight = _sight(lab().block(START), DOWN, Aim())
+    sight = sight_of(lab().block(START), DOWN, Aim())
     found = members(fitted, sight.place, means.doses)
     assert found.weight.sum() == pytest.approx(1)
     assert found.place.min() == pytest.approx(max(0.0, sight.place.min()))

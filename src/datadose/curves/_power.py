@@ -15,7 +15,8 @@ from datadose.curves._assume import Assumed
 from datadose.curves._blocks import Block
 from datadose.curves._contrasts import changes
 from datadose.curves._means import arm_means
-from datadose.curves._next import Aim, next_arms
+from datadose.curves._next import next_arms
+from datadose.curves._sight import Aim
 from datadose.curves._simulate import Lab, Rate
 from datadose.curves._types import Spec
 
