@@ -303,8 +303,8 @@ def page(tallies: dict[str, Tally], args: argparse.Namespace, seconds: float) ->
             "# Adaptive doses against a fixed grid",
             "",
             f"Made by `make adaptive` (`benchmarks/adaptive.py`). {studies} studies a shape,"
-            f" numbered from {args.first}, {args.seeds} seeds to start from, at most {args.most} arms,"
-            f" {seconds / 60:.0f} CPU minutes.{short}",
+            f" numbered from {args.first}, {args.seeds} seeds to start from, at most {args.most}"
+            f" arms, {seconds / 60:.0f} CPU minutes.{short}",
             "",
             "Benchmark dose at 10 points; 200 questions on 50 facts, simulated as in"
             " [calibration.md](calibration.md). The grid is 9 doses x 3 seeds = 27 arms; its median"

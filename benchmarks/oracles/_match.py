@@ -76,6 +76,9 @@ def reasons(q: Question, table: Any, own: Own, theirs: dict[str, Any]) -> dict[s
     if theirs.get("bmd") is None or own.bmd is None:
         return {}
     ahead = own.fit.log_likelihood - their_likelihood(q, table, theirs)
+    if ahead < -0.01:
+        # then the search, not the oracle, is at fault
+        return {}
     short = f"its fit is {ahead:.3g} below the maximum" if ahead > 0.01 else ""
     found = {}
     if not near(own.bmd, theirs["bmd"]):
