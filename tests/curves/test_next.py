@@ -25,6 +25,7 @@ from datadose.curves._sight import sight as sight_of
 
 DOWN = Spec("domain", "down")
 START = [(d, s) for s in range(3) for d in (0.0, 0.5, 1.0)]
+TWO = [(d, s) for d, s in START if s < 2]
 
 
 def cliff(x: np.ndarray) -> np.ndarray:
@@ -36,7 +37,7 @@ def lab(stream: int = 0, rate=cliff, **world: float) -> Lab:
 
 
 def grow(own: Lab, aim: Aim, **options: int) -> tuple[list[tuple[float, int]], Step]:
-    arms = list(START)
+    arms = list(START if options.get("start_seeds") == 3 else TWO)
     while True:
         step = next_arms(own.block(arms), DOWN, aim, **options)
         if step.stop is not None:
@@ -47,7 +48,9 @@ def grow(own: Lab, aim: Aim, **options: int) -> tuple[list[tuple[float, int]], S
 def test_a_study_starts_at_0_middle_and_1() -> None:
     own = lab().block([(0.0, 0)])
     step = next_arms(own, DOWN, Aim())
-    assert {*step.arms, (0.0, "0")} == {(d, str(s)) for d, s in START}
+    assert {*step.arms, (0.0, "0")} == {(d, str(s)) for d, s in TWO}
+    three = next_arms(own, DOWN, Aim(), start_seeds=3)
+    assert {*three.arms, (0.0, "0")} == {(d, str(s)) for d, s in START}
     assert next_arms(own, DOWN, Aim(budget=4)).arms == step.arms[:3]
 
 
@@ -66,6 +69,31 @@ def test_every_seed_has_dose_0() -> None:
     arms, _ = grow(lab(shift=0.1), Aim(width=0.02, budget=26))
     assert all((0.0, s) in arms for s in {s for _, s in arms})
     assert len(set(arms)) == len(arms) <= 26
+
+
+def test_two_seeds_are_never_enough_to_stop_on_width() -> None:
+    own = lab()
+    block = own.block(TWO)
+    wide = Aim(width=0.9)
+    assert next_arms(block, DOWN, Aim()).width < 0.9
+    step = next_arms(block, DOWN, wide)
+    assert step.stop is None
+    assert {s for _, s in step.arms} == {"2"}
+    assert "fewer than 3 seeds" in step.why
+    spent = next_arms(block, DOWN, Aim(width=0.9, budget=7))
+    assert (spent.stop, spent.arms) == ("budget", ())
+    after = own.block([*TWO, *((d, int(s)) for d, s in step.arms)])
+    assert next_arms(after, DOWN, wide).stop == "width"
+
+
+def test_from_ten_arms_on_a_third_seed_comes_first() -> None:
+    own = lab()
+    ten = [*TWO, *((d, s) for d in (0.7, 0.65) for s in range(2))]
+    step = next_arms(own.block(ten), DOWN, Aim())
+    assert {s for _, s in step.arms} == {"2"}
+    assert 0.0 in {d for d, _ in step.arms} <= {0.0, 0.5, 0.65, 0.7, 1.0}
+    # with a budget for one arm alone a new seed is no choice
+    assert len(next_arms(own.block([*ten, (0.8, 0)]), DOWN, Aim(budget=12)).arms) == 1
 
 
 def test_it_stops_on_width_on_budget_and_where_nothing_is_reached() -> None:
@@ -152,7 +180,7 @@ def test_tables_from_elsewhere() -> None:
 
 def test_an_empty_table_starts_and_odd_ones_are_told() -> None:
     head = {c: [] for c in ("dose", "seed", "question", "good", "asked")}
-    assert len(next_doses(pl.DataFrame(head)).arms) == 9
+    assert len(next_doses(pl.DataFrame(head)).arms) == 6
     with pytest.raises(InputError, match="lacks the column 'asked'"):
         next_doses(pl.DataFrame({c: [] for c in ("dose", "seed", "question", "good")}))
     with pytest.raises(UsageError, match="no threshold is called"):
