@@ -20,8 +20,9 @@ from datadose.curves import (
     next_doses,
     profile,
 )
-from datadose.curves._expect import Expectation, members, noise
+from datadose.curves._expect import Expectation, levelled, members, noise
 from datadose.curves._sight import sight as sight_of
+from datadose.curves._steps import _options
 
 DOWN = Spec("domain", "down")
 START = [(d, s) for s in range(3) for d in (0.0, 0.5, 1.0)]
@@ -86,14 +87,32 @@ def test_two_seeds_are_never_enough_to_stop_on_width() -> None:
     assert next_arms(after, DOWN, wide).stop == "width"
 
 
-def test_from_ten_arms_on_a_third_seed_comes_first() -> None:
-    own = lab()
-    ten = [*TWO, *((d, s) for d in (0.7, 0.65) for s in range(2))]
-    step = next_arms(own.block(ten), DOWN, Aim())
-    assert {s for _, s in step.arms} == {"2"}
-    assert 0.0 in {d for d, _ in step.arms} <= {0.0, 0.5, 0.65, 0.7, 1.0}
-    # with a budget for one arm alone a new seed is no choice
-    assert len(next_arms(own.block([*ten, (0.8, 0)]), DOWN, Aim(budget=12)).arms) == 1
+def test_a_new_seed_comes_with_dose_0_and_doses_that_were_run() -> None:
+    arms = [*TWO, *((d, s) for d in (0.7, 0.65) for s in range(2))]
+    new = _options(arms, np.array([0.5, 0.6, 0.65, 0.7, 1.0]), 2, None, few=True)
+    assert {(len(o), o[0]) for o in new} == {(2, (0.0, 2)), (3, (0.0, 2))}
+    assert {d for o in new for d, _ in o} == {0.0, 0.5, 0.65, 0.7, 1.0}
+    every = _options(arms, np.array([0.5, 0.6, 1.0]), 2, 2, few=False)
+    assert ((0.6, 0), (0.6, 1)) in every
+    assert all(len(o) == 2 for o in every)
+
+
+def test_half_the_weight_is_spread_over_the_thresholds_range() -> None:
+    sight = sight_of(lab().block(TWO), DOWN, Aim())
+    found = members(sight.fitted, sight.place, np.array([0.0, 0.5, 1.0]))
+    even = levelled(found)
+    assert even.weight.sum() == pytest.approx(1)
+    assert (even.weight >= found.weight / 2 - 1e-12).all()
+    low, high = found.place[found.weight > 0].min(), found.place[found.weight > 0].max()
+    places = np.linspace(low, high, 5)[1:-1]
+    more = [abs(np.interp(0.5, np.cumsum(w), p) - places[1]) for p, w in _by_place(found, even)]
+    assert more[1] <= more[0] + 0.02
+
+
+def _by_place(*found):
+    for m in found:
+        order = np.argsort(m.place)
+        yield m.place[order], m.weight[order]
 
 
 def test_it_stops_on_width_on_budget_and_where_nothing_is_reached() -> None:

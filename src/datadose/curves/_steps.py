@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from datadose.curves._expect import Arms, Expectation, members, noise, reweighed
+from datadose.curves._expect import Arms, Expectation, levelled, members, noise, reweighed
 from datadose.curves._profile import Limits, Profile
 from datadose.curves._sight import Sight
 from datadose.curves._types import Curve, Spec
@@ -26,8 +26,6 @@ STEPS = 40
 """Candidates are multiples of 1/STEPS of the highest dose, and the doses run so far."""
 SEEDS = 3
 """No interval is narrow enough on fewer: two seeds hardly show how far apart seeds fall."""
-SCOUTED = 10
-"""From so many arms on the next step brings the seeds that are missing of SEEDS."""
 PRIOR_SD = 0.10
 
 
@@ -53,7 +51,7 @@ def choose(
         pair = ((0.0, fresh), (p.top, fresh))
         return (pair if left is None or left > 1 else ()), None
     doses = _candidates(p, sight.limits, [d for d, _ in run], steps, spec)
-    curves = members(p, sight.place, doses)
+    curves = levelled(members(p, sight.place, doses))
     spread = noise(p, curves, sight.level, rate=spec.scale == "rate")
     if prior is not None:
         sign = 1.0 if spec.direction == "up" else -1.0
@@ -65,11 +63,8 @@ def choose(
     after = before
     while len(chosen) < batch:
         affordable = None if left is None else left - len(chosen)
-        short = len({s for _, s in ahead.arms}) < SEEDS
-        few = short and (narrow or len(ahead.arms) >= SCOUTED)
+        few = narrow and len({s for _, s in ahead.arms}) < SEEDS
         options = _options(ahead.arms, doses[1:], fresh, affordable, few=few)
-        if few and not options and not narrow:
-            options = _options(ahead.arms, doses[1:], fresh, affordable, few=False)
         if not options:
             break
         widths = [ahead.width(o) for o in options]
