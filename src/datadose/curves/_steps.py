@@ -115,7 +115,7 @@ def _options(
     listed = [float(d) for d in doses]
     again = [d for d in listed if round(d, 9) in tested]
     wider = [tuple((d, s) for s in whole if round(d, 9) not in own[s]) for d in listed]
-    new = [((0.0, fresh), (d, fresh)) for d in again]
+    new: list[Arms] = [((0.0, fresh), (d, fresh)) for d in again]
     new += [((0.0, fresh), (a, fresh), (b, fresh)) for a, b in combinations(again, 2)]
     asked = new if few else [*wider, *new]
     return [o for o in asked if o and (left is None or len(o) <= left)]
