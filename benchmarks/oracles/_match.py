@@ -91,12 +91,17 @@ def reasons(q: Question, table: Any, own: Own, theirs: dict[str, Any]) -> dict[s
         if theirs.get(key) is None or near(limit, theirs[key]):
             continue
         fallen = fallen_at(q, table, own, theirs[key])
-        ours = FALLEN if limit is None else fallen_at(q, table, own, limit)
         if short:
             found[key] = short
-        elif abs(fallen - FALLEN) > 0.02 and abs(ours - FALLEN) < 0.01:
+        elif abs(fallen - FALLEN) > 0.02 and (limit is None or crossed(q, table, own, limit)):
             found[key] = f"at its {key.upper()} the profile has fallen by {fallen:.2f}"
     return found
+
+
+def crossed(q: Question, table: Any, own: Own, limit: float) -> bool:
+    """Whether the profile passes the fall of a limit within a thousandth of `limit`."""
+    sides = (fallen_at(q, table, own, limit * (1 + way)) - FALLEN for way in (-1e-3, 1e-3))
+    return float(np.prod(list(sides))) <= 0
 
 
 def fallen_at(q: Question, table: Any, own: Own, dose: float) -> float:
