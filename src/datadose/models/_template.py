@@ -51,12 +51,31 @@ def encode_answer(base: BaseModel, messages: Sequence[Message], answer: str) -> 
     Raises GuardError when the template does not survive the round trip (prompt ids are not a
     prefix of the chat's, the answer's text is changed) or gives no end token to train.
     """
-    full = (*messages, Message(role="assistant", content=answer))
-    text = render(base.tokenizer, full, open_answer=False)
-    opened = render(base.tokenizer, messages, open_answer=True)
-    prompt = encode_prompt(base, messages)
-    ids = base.tokenizer(text, add_special_tokens=False)["input_ids"]
-    if not text.startswith(opened) or tuple(ids[: len(prompt)]) != prompt:
+    return encode_answers(base, [(messages, answer)])[0]
+
+
+def encode_answers(
+    base: BaseModel, pairs: Sequence[tuple[Sequence[Message], str]]
+) -> list[Encoded]:
+    """`encode_answer` of many prompts and answers, with one call of the tokenizer."""
+    if not pairs:
+        return []
+    opened = [render(base.tokenizer, messages, open_answer=True) for messages, _ in pairs]
+    texts = [
+        render(base.tokenizer, (*turns, Message(role="assistant", content=a)), open_answer=False)
+        for turns, a in pairs
+    ]
+    ids = base.tokenizer([*opened, *texts], add_special_tokens=False)["input_ids"]
+    prompts, chats = ids[: len(pairs)], ids[len(pairs) :]
+    answers = [answer for _, answer in pairs]
+    parts = zip(answers, opened, texts, prompts, chats, strict=True)
+    return [_encoded(base, *part) for part in parts]
+
+
+def _encoded(
+    base: BaseModel, answer: str, opened: str, text: str, prompt: list[int], ids: list[int]
+) -> Encoded:
+    if not text.startswith(opened) or ids[: len(prompt)] != prompt:
         raise GuardError(
             "template round trip",
             "the prompt's tokens are not a prefix of the whole chat's",

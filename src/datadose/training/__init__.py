@@ -21,6 +21,7 @@ from datadose.training._recorder import (
     record_run,
     row_losses,
 )
+from datadose.training._stream import Scores, load_scores, score_rows
 
 __all__ = [
     "HAZARD",
@@ -28,6 +29,7 @@ __all__ = [
     "Norms",
     "OnEvent",
     "Recording",
+    "Scores",
     "Trained",
     "batch_loss",
     "checkpoint_name",
@@ -37,9 +39,11 @@ __all__ = [
     "held_out_losses",
     "learning_rate",
     "load_recording",
+    "load_scores",
     "plan_steps",
     "record_run",
     "row_losses",
+    "score_rows",
     "total_steps",
     "train_arm",
     "weights_hash",
