@@ -13,8 +13,8 @@ from datadose._core import InputError, StageError
 from datadose.models import load_base
 from datadose.rows import make_rows
 from datadose.schema import Message, Recipe, Row
-from datadose.training import encode_rows, ghost_norms, load_scores, score_rows
 from datadose.training import _stream as stream_module
+from datadose.training import encode_rows, ghost_norms, load_scores, score_rows
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,14 @@ from datadose.models._replies import (
     reply_of,
 )
 from datadose.models._served import ChatClient, Served
-from datadose.models._template import Encoded, chat, encode_answer, encode_answers, encode_prompt, render
+from datadose.models._template import (
+    Encoded,
+    chat,
+    encode_answer,
+    encode_answers,
+    encode_prompt,
+    render,
+)
 from datadose.models._tries import (
     Item,
     Trie,

@@ -22,6 +22,7 @@ from datadose.training._recorder import (
     row_losses,
 )
 from datadose.training._stream import Scores, load_scores, score_rows
+from datadose.training._trace import by_length
 
 __all__ = [
     "HAZARD",
@@ -32,6 +33,7 @@ __all__ = [
     "Scores",
     "Trained",
     "batch_loss",
+    "by_length",
     "checkpoint_name",
     "encode_rows",
     "fingerprint_ids",

@@ -152,7 +152,9 @@ def _through_head(
 
     head = base.model.get_output_embeddings()
     loss, norm, back, picked = [], [], [], []
-    for row, row_end, at, end in pieces(batch.counts, base.model.config.get_text_config().vocab_size):
+    for row, row_end, at, end in pieces(
+        batch.counts, base.model.config.get_text_config().vocab_size
+    ):
         counts = batch.counts[row:row_end]
         with torch.set_grad_enabled(backward), autocast(base):
             leaf = hidden[at:end].requires_grad_(backward)

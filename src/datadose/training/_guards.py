@@ -45,7 +45,8 @@ def check_answers(
         if not _bare(text).startswith(_bare(row.answer)):
             raise GuardError(
                 "prompt tokens trained",
-                f"row {before + i + 1} would be trained on {text[:60]!r}, its answer is {row.answer[:60]!r}",
+                f"row {before + i + 1} would be trained on {text[:60]!r},"
+                f" its answer is {row.answer[:60]!r}",
                 where=base.name,
                 next_step="take the template's own marks out of this row, if it holds any",
             )

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from os.path import commonprefix
 from typing import Any
 
 from datadose.models import BaseModel, Encoded, autocast, pad
@@ -48,7 +47,12 @@ def lay_out(base: BaseModel, encoded: Sequence[Encoded]) -> Batch:
         for place in range(i * width + e.start - 1, i * width + len(e.ids) - 1)
     ]
     targets = [token for e in encoded for token in e.ids[e.start :]]
-    alike = len(commonprefix([e.ids for e in encoded])) if len(encoded) > 1 else 0
+    alike = 0
+    if len(encoded) > 1:
+        for column in zip(*(e.ids for e in encoded), strict=False):
+            if len(set(column)) > 1:
+                break
+            alike += 1
     return Batch(
         ids,
         mask,
@@ -78,9 +82,9 @@ def states_of(base: BaseModel, batch: Batch, *, share: bool) -> Any:
             known = trunk(input_ids=batch.ids[:1, :cut], use_cache=True).past_key_values
             if type(known) is DynamicCache:
                 known.batch_repeat_interleave(len(batch.counts))
-                found = trunk(
-                    input_ids=batch.ids[:, cut:], past_key_values=known, use_cache=True
-                )[0]
+                found = trunk(input_ids=batch.ids[:, cut:], past_key_values=known, use_cache=True)[
+                    0
+                ]
                 rows = batch.spots // batch.ids.shape[1]
                 return found.flatten(0, 1)[batch.spots - (rows + 1) * cut]
         found = trunk(input_ids=batch.ids, attention_mask=mask, use_cache=False)[0]
@@ -127,7 +131,7 @@ def gram_norms(inputs: Any, grads: Any) -> Any:
 
 
 def packed_norms(inputs: Any, grads: Any, counts: Sequence[int]) -> Any:
-    """|sum_t d_t a_t'|^2 of every row, [B], from a [n, m] and d [n, k] of rows one after another."""
+    """|sum_t d_t a_t'|^2 of every row, [B], from a [n, m] and d [n, k], row after row."""
     import torch
 
     pairs = zip(inputs.split(counts), grads.split(counts), strict=True)

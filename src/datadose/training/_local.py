@@ -75,13 +75,14 @@ def encode_rows(
     `before` is how many rows came before these, where they are read in parts: errors count them.
     """
     encoded = encode_answers(base, [(row.prompt, row.answer) for row in rows])
-    long = [i for i, e in enumerate(encoded) if len(e.ids) > recipe.max_length]
+    numbered = zip(range(before + 1, before + 1 + len(rows)), rows, encoded, strict=True)
+    long = [part for part in numbered if len(part[2].ids) > recipe.max_length]
     if long:
         raise InputError(
             f"{len(long)} rows are longer than max_length {recipe.max_length}",
             issues=[
-                Issue(f"row {before + i + 1} ({rows[i].id})", "too long", f"{len(encoded[i].ids)} tokens")
-                for i in long[:10]
+                Issue(f"row {at} ({row.id})", "too long", f"{len(e.ids)} tokens")
+                for at, row, e in long[:10]
             ],
             total=len(long),
             next_step="raise train.max_length, or shorten these rows",

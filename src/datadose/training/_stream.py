@@ -66,7 +66,11 @@ def score_rows(
 
     if unknown := set(parts) - set(PARTS):
         raise StageError(f"no part is called {sorted(unknown)}: take from {', '.join(PARTS)}")
-    columns = ("loss", "tokens", *(name for part in PARTS if part in parts for name in COLUMNS[part]))
+    columns = (
+        "loss",
+        "tokens",
+        *(name for part in PARTS if part in parts for name in COLUMNS[part]),
+    )
     folder.mkdir(parents=True, exist_ok=True)
     (folder / DONE).unlink(missing_ok=True)
     stream, done = iter(rows), 0
