@@ -14,6 +14,7 @@ from typing import Any
 
 from datadose._core import StageError
 from datadose.models import BaseModel, Encoded, autocast
+from datadose.training._alike import alike_once
 from datadose.training._head import (
     Batch,
     by_products,
@@ -24,6 +25,7 @@ from datadose.training._head import (
     pieces,
     row_sums,
     states_of,
+    worth_sharing,
 )
 
 HEAD, EMBEDDING, INNER = "head", "embedding", "inner"
@@ -100,10 +102,10 @@ def tied_cross(picked: Any, hidden: Any, grads: Any, counts: Sequence[int]) -> A
 def ghost_norms(base: BaseModel, encoded: Sequence[Encoded], parts: Sequence[str] = PARTS) -> Norms:
     """Squared gradient norms of each row's summed answer loss, with respect to all weights.
 
-    `parts` among head, embedding, inner. With `head` alone nothing is computed backward, and what
-    the rows begin with alike is computed once. Weights count whether they are frozen or not. The
-    logits of a batch are never held whole. Raises StageError for a layer with weights that is none
-    of linear, embedding, RMS or layer norm, or that runs more than once in a pass.
+    `parts` among head, embedding, inner. With `head` alone nothing is computed backward. What all
+    rows begin with alike is computed once, forward. The logits of a batch are never held whole.
+    Weights count whether they are frozen or not. Raises StageError for a layer with weights that is
+    none of linear, embedding, RMS or layer norm, or that runs more than once in a pass.
     """
     import torch
 
@@ -116,7 +118,8 @@ def ghost_norms(base: BaseModel, encoded: Sequence[Encoded], parts: Sequence[str
     layers = [m for n, m in trunk.named_modules() if INNER in parts and _owns(m) and m is not table]
     seen = _Seen()
     with _watched(seen, layers, table, backward):
-        with torch.set_grad_enabled(backward):
+        cut = worth_sharing(base, batch) if backward else 0
+        with torch.set_grad_enabled(backward), alike_once(list(trunk.modules()), cut):
             hidden = states_of(base, batch, share=not backward)
         top = _through_head(base, hidden.detach(), batch, HEAD in parts, backward, crossing)
         if backward:

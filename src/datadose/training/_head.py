@@ -63,6 +63,21 @@ def lay_out(base: BaseModel, encoded: Sequence[Encoded]) -> Batch:
     )
 
 
+def causal(base: BaseModel) -> bool:
+    """Whether no token sees a later one; transformers can turn a decoder into an encoder."""
+    return bool(getattr(base.model.config.get_text_config(), "is_causal", True))
+
+
+def worth_sharing(base: BaseModel, batch: Batch) -> int:
+    """How many tokens at the start of all rows are worth computing once; 0 if too few.
+
+    Also 0 in training, where dropout makes rows that begin alike differ.
+    """
+    if batch.shared < WORTH_SHARING or base.model.training or not causal(base):
+        return 0
+    return batch.shared
+
+
 def states_of(base: BaseModel, batch: Batch, *, share: bool) -> Any:
     """The head's inputs at the batch's `spots`, [n, d].
 
@@ -74,9 +89,8 @@ def states_of(base: BaseModel, batch: Batch, *, share: bool) -> Any:
     from transformers import DynamicCache
 
     trunk = base.model.base_model
-    causal = getattr(base.model.config.get_text_config(), "is_causal", True)
-    mask = None if causal else batch.mask.long()
-    cut = batch.shared if share and causal and batch.shared >= WORTH_SHARING else 0
+    mask = None if causal(base) else batch.mask.long()
+    cut = worth_sharing(base, batch) if share else 0
     with torch.set_grad_enabled(torch.is_grad_enabled() and not share), autocast(base):
         if cut:
             known = trunk(input_ids=batch.ids[:1, :cut], use_cache=True).past_key_values
