@@ -44,7 +44,8 @@ from datadose.training import (
 HERE = Path(__file__).parent
 PEER = HERE.parent / ".oracles" / "bergson" / "bin" / "python"
 WHOLE = ["head", "embedding", "inner"]
-TURNS = 4
+# a turn must leave room for whole batches
+TURN_ROWS = 12
 PLAN = (
     ["compare", "--model", "tiny", "--rows", "256"],
     ["compare", "--model", "smollm2-135m", "--rows", "48"],
@@ -61,6 +62,7 @@ def main() -> None:
     parser.add_argument("--model", default="tiny")
     parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
     parser.add_argument("--rows", type=int, default=256)
+    parser.add_argument("--batches", type=int, nargs="+", default=[1024, 2048], help="bergson's")
     parser.add_argument("--work", type=Path, default=Path("runs/gradients"))
     parser.add_argument("--out", type=Path, default=Path("docs/results/gradients.md"))
     o = parser.parse_args()
@@ -154,9 +156,10 @@ def compare(o: argparse.Namespace) -> dict[str, Any]:
     seconds = dict.fromkeys(ways, 0.0)
     norms: dict[str, list[float]] = {name: [] for name in ways}
     for work in ways.values():
-        work(rows[:4])
+        work(rows[:2])
     # every turn has rows of all packs
-    turns = [rows[k::TURNS] for k in range(TURNS)]
+    count = max(1, len(rows) // TURN_ROWS)
+    turns = [rows[k::count] for k in range(count)]
     for turn in turns:
         for name, work in ways.items():
             began = time.process_time()
@@ -191,7 +194,7 @@ def beside_bergson(
         base.model.save_pretrained(folder / "model")
         # a whole gradient of the embedded model takes 0.4 GB a row
         for projection in (0, 16) if o.model == "tiny" else (16,):
-            for tokens in (1024, 2048):
+            for tokens in o.batches:
                 run = folder / f"run-{projection}-{tokens}"
                 job = {
                     "model": str(folder / "model"),

@@ -26,11 +26,11 @@ faster than bergson collecting gradients of the same model.
 - *By row, whole*: the script a user would write, forward and `loss.backward()` for every row, then
   the norms of all `.grad`. *By row, head*: the same by a user who takes the states below the head
   without autograd.
-- Ways take turns on quarters of the same rows. In bf16 the scripts hold weights in bf16; ours runs
+- Ways take turns on parts of the same rows. In bf16 the scripts hold weights in bf16; ours runs
   under autocast. Gap: the largest relative difference of a norm, in bf16 the median one.
 - bergson keeps gradients (whole, or projected to 16 x 16 a layer) of the linear layers below the
-  head and writes them to disk; ours keeps norms, of every weight. Its better batch of 1,024 and
-  2,048 padded tokens is taken (ours: 1,024). Model loaded and rows encoded beforehand on both
+  head and writes them to disk; ours keeps norms, of every weight. The better of its
+  batches is taken, of so many padded tokens (ours: 1,024). Model loaded and rows encoded beforehand on both
   sides.
 """
 
@@ -96,6 +96,8 @@ def compared(found: Sequence[Found]) -> list[str]:
         for projection in sorted({r["projection"] for r in runs}):
             best = min((r for r in runs if r["projection"] == projection), key=_seconds)
             keeps = "16 x 16 a layer" if projection else "whole gradients"
+            tried = sorted(r["tokens"] for r in runs if r["projection"] == projection)
+            keeps += f" (batch {best['tokens']:,} of {', '.join(f'{t:,}' for t in tried)})"
             beside.append(
                 f"{who} {keeps}, {best['width']:,} a row | {best['seconds']:.1f} |"
                 f" {s['whole, ours']:.1f} | {best['seconds'] / s['whole, ours']:.1f} |"

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from datadose._core import StageError
-from datadose.models import Encoded, load_base
+from datadose.models import Encoded, half_weights, load_base
 from datadose.training import ghost_norms
-from datadose.training._head import WORTH_SHARING, lay_out
+from datadose.training._head import WORTH_SHARING, lay_out, worth_sharing
 
 ROWS = (
     Encoded((7, 8, 9, 7, 12, 7, 0), 3),
@@ -101,6 +101,26 @@ def test_neither_the_other_rows_nor_the_padding_change_a_norm() -> None:
     together = ghost_norms(base, ROWS).total
     alone = torch.cat([ghost_norms(base, [row]).total for row in ROWS])
     assert torch.allclose(together, alone, rtol=1e-5)
+
+
+@pytest.mark.parametrize("rows", [ROWS, ALIKE])
+def test_bf16_gives_the_same_norms_but_for_rounding(rows: tuple[Encoded, ...]) -> None:
+    whole = ghost_norms(load_base("tiny", precision="fp32"), rows)
+    base = load_base("tiny", precision="bf16")
+    with half_weights(base):
+        rounded = ghost_norms(base, rows)
+        head = ghost_norms(base, rows, ["head"])
+    for name in ("loss", "head", "embedding", "inner", "total"):
+        assert torch.allclose(getattr(rounded, name), getattr(whole, name), rtol=0.05)
+    assert torch.allclose(head.head, whole.head, rtol=0.05)
+
+
+def test_dropout_makes_rows_that_begin_alike_differ() -> None:
+    base = make(tied=True)
+    batch = lay_out(base, ALIKE)
+    assert worth_sharing(base, batch) == len(STEM) - 1
+    base.model.train()
+    assert worth_sharing(base, batch) == 0
 
 
 def test_long_and_short_rows_take_both_ways_to_the_same_norm() -> None:

@@ -57,10 +57,9 @@ def look(hidden: Any, logits: Any, counts: Sequence[int], targets: Any, sketcher
         z = logits.detach().float()
         places = torch.arange(len(targets), device=z.device)
         right = z[places, targets]
-        # the best other one: the right token's probability is put out of the way
-        others = d.clone()
-        others[places, targets] = -2
-        best = z[places, others.argmax(1)]
+        others = z.clone()
+        others[places, targets] = -torch.inf
+        best = others.max(1).values
         # d is softmax less one at the right token
         soft = torch.einsum("nv,nv->n", d, z)
         outer = (d @ sketcher.left)[:, :, None] * (h @ sketcher.right)[:, None, :]
