@@ -46,6 +46,7 @@ PEER = HERE.parent / ".oracles" / "bergson" / "bin" / "python"
 WHOLE = ["head", "embedding", "inner"]
 # a turn must leave room for whole batches
 TURN_ROWS = 12
+TURNS = 4
 PLAN = (
     ["compare", "--model", "tiny", "--rows", "256"],
     ["compare", "--model", "smollm2-135m", "--rows", "48"],
@@ -158,7 +159,7 @@ def compare(o: argparse.Namespace) -> dict[str, Any]:
     for work in ways.values():
         work(rows[:2])
     # every turn has rows of all packs
-    count = max(1, len(rows) // TURN_ROWS)
+    count = max(1, min(TURNS, len(rows) // TURN_ROWS))
     turns = [rows[k::count] for k in range(count)]
     for turn in turns:
         for name, work in ways.items():

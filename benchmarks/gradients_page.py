@@ -29,9 +29,9 @@ faster than bergson collecting gradients of the same model.
 - Ways take turns on parts of the same rows. In bf16 the scripts hold weights in bf16; ours runs
   under autocast. Gap: the largest relative difference of a norm, in bf16 the median one.
 - bergson keeps gradients (whole, or projected to 16 x 16 a layer) of the linear layers below the
-  head and writes them to disk; ours keeps norms, of every weight. The better of its
-  batches is taken, of so many padded tokens (ours: 1,024). Model loaded and rows encoded beforehand on both
-  sides.
+  head and writes them to disk; ours keeps norms, of every weight. The best
+  of its batches is taken, of so many padded tokens (ours: 1,024). The model is loaded and rows are
+  encoded beforehand on both sides.
 """
 
 STREAM = """
