@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: quickstart test unit slow check calibrate adaptive oracles bench parity install clean
+.PHONY: quickstart test unit slow check calibrate adaptive oracles bench gradients parity install clean
 
 quickstart: $(STAMP)  ## fine-tune at several doses, test every model, write the report
 	$(BIN)/datadose run examples/quickstart.yaml
@@ -51,6 +51,15 @@ bench: $(STAMP) .oracles/lm-eval/.installed  ## the same four arms by datadose a
 
 parity: $(STAMP) .oracles/lm-eval/.installed  ## multiple choice by datadose and by lm-evaluation-harness, item by item
 	$(BIN)/python benchmarks/lm_eval_parity.py --out docs/results/lm-eval-parity.md $(ARGS)
+
+gradients: $(STAMP) .oracles/bergson/.installed  ## gradient scores beside autograd and bergson, memory, the recorder's cost
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/gradients.py $(ARGS)
+
+# it asks for more than runs on a CPU, so that its list is whole and nothing else is fetched
+.oracles/bergson/.installed: benchmarks/oracles/bergson.txt
+	test -x .oracles/bergson/bin/python || $(PYTHON) -m venv .oracles/bergson
+	.oracles/bergson/bin/python -m pip install --quiet --no-deps -r $<
+	touch $@
 
 # every peer in an environment of its own, since their pins clash
 .oracles/%/.installed: benchmarks/oracles/%.txt

@@ -15,7 +15,14 @@ from datadose.models._replies import (
     reply_of,
 )
 from datadose.models._served import ChatClient, Served
-from datadose.models._template import Encoded, chat, encode_answer, encode_prompt, render
+from datadose.models._template import (
+    Encoded,
+    chat,
+    encode_answer,
+    encode_answers,
+    encode_prompt,
+    render,
+)
 from datadose.models._tries import (
     Item,
     Trie,
@@ -46,6 +53,7 @@ __all__ = [
     "check_head",
     "check_tries",
     "encode_answer",
+    "encode_answers",
     "encode_prompt",
     "ensure_embedded",
     "fresh_adapter",
