@@ -35,7 +35,7 @@ install: $(STAMP)
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet -c constraints.txt torch==2.13.0
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[local,hf,served,dev]"
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[local,hf,served,lm-eval,dev]"
 	touch $(STAMP)
 
 clean:
