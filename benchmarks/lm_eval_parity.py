@@ -12,7 +12,8 @@ they differ, and the times: of asking alone, and with imports and load.
 The harness's best batch of each benchmark is found on its first items; with that it answers all,
 in parts of some minutes. Every part has both sides, one after the other, each a process of its
 own, so that both are timed on the machine as it is then. With --keep the parts stay in a folder,
---minutes begins no part after so long, and the same command goes on where it stopped.
+--minutes begins no part after so long, and the same command goes on where it stopped; the page
+then says what is still to be asked.
 """
 
 from __future__ import annotations
@@ -42,12 +43,12 @@ CLOSE = 1e-3
 TASKS = {
     "mmlu_professional_law": (
         *("mmlu:professional_law", "mmlu/default/mmlu_professional_law.yaml"),
-        *(32, 150),
+        *(32, 75),
     ),
-    "medmcqa": ("medmcqa", "medmcqa/medmcqa.yaml", 32, 300),
-    "pubmedqa": ("pubmedqa", "pubmedqa/pubmedqa.yaml", 32, 100),
-    "truthfulqa_mc1": ("truthfulqa_mc1", "truthfulqa/truthfulqa_mc1.yaml", 8, 50),
-    "truthfulqa_mc2": ("truthfulqa_mc2", "truthfulqa/truthfulqa_mc2.yaml", 8, 30),
+    "medmcqa": ("medmcqa", "medmcqa/medmcqa.yaml", 32, 150),
+    "pubmedqa": ("pubmedqa", "pubmedqa/pubmedqa.yaml", 32, 50),
+    "truthfulqa_mc1": ("truthfulqa_mc1", "truthfulqa/truthfulqa_mc1.yaml", 8, 30),
+    "truthfulqa_mc2": ("truthfulqa_mc2", "truthfulqa/truthfulqa_mc2.yaml", 8, 20),
 }
 Part = dict[str, Any]
 
@@ -58,40 +59,41 @@ def main() -> None:
     if args.ours is not None:
         _ours(args.ours)
         return
-    if args.keep is not None:
-        _run(args, args.keep)
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        _run(args, Path(folder))
+    with tempfile.TemporaryDirectory() as scratch:
+        _run(args, args.keep or Path(scratch) / "parts", Path(scratch))
 
 
-def _run(args: argparse.Namespace, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+def _run(args: argparse.Namespace, keep: Path, scratch: Path) -> None:
     data = Path(args.data)
     started = time.monotonic()
-    _write_tasks(folder, data, args.tasks)
+    _write_tasks(scratch, data, args.tasks)
     trials: dict[str, Part] = {}
     parts: dict[str, list[Part]] = {n: [] for n in args.tasks}
+    absent: list[str] = []
     for name in args.tasks:
         _, _, tried, size = TASKS[name]
-        spans = [(0, min(tried, args.limit), args.batches)]
         whole = len(read_tasks(choose(TASKS[name][0]), data)[: args.limit])
-        spans += [(a, min(a + size, whole), None) for a in range(0, whole, size)]
-        for first, last, batches in spans:
-            best = batches or [_best(trials[name])]
-            label = f"{name}-{first}-{last}-{'-'.join(map(str, best))}-{args.threads}"
-            path = folder / f"{label}.json"
+        spans = [(a, min(a + size, whole)) for a in range(0, whole, size)]
+        for first, last in [(0, min(tried, whole)), *spans]:
+            trial = name not in trials
+            batches = args.batches if trial else [_best(trials[name])]
+            label = f"{name}-{first}-{last}-{'-'.join(map(str, batches))}-{args.threads}"
+            path = keep / f"{label}.json"
             if not path.is_file():
-                if args.minutes and time.monotonic() - started > 60 * args.minutes:
-                    sys.exit(f"stopped before {label}: the same command goes on from there")
+                if args.minutes is not None and time.monotonic() - started > 60 * args.minutes:
+                    absent.append(label)
+                    if trial:
+                        break
+                    continue
                 print(label, file=sys.stderr, flush=True)
-                write_json(path, _part(args, folder, name, first, last, best))
+                write_json(path, _part(args, scratch, name, first, last, batches))
             found = json.loads(path.read_text("utf-8"))
-            if batches:
+            if trial:
                 trials[name] = found
             else:
                 parts[name].append(found)
-    page = _page(args, trials, parts)
+    args.tasks = [n for n in args.tasks if parts[n]]
+    page = _page(args, trials, parts, absent)
     print(page)
     if args.out is not None:
         args.out.write_text(page + "\n", "utf-8")
@@ -242,7 +244,12 @@ def _compare(parts: list[tuple[Part, Part]]) -> Part:
     return {"items": len(pairs), "other": other, "gaps": gaps, "largest": largest, "rates": rates}
 
 
-def _page(args: argparse.Namespace, trials: dict[str, Part], parts: dict[str, list[Part]]) -> str:
+def _page(
+    args: argparse.Namespace,
+    trials: dict[str, Part],
+    parts: dict[str, list[Part]],
+    absent: list[str],
+) -> str:
     lines = [
         "# Multiple choice: datadose and lm-evaluation-harness",
         "",
@@ -252,6 +259,7 @@ def _page(args: argparse.Namespace, trials: dict[str, Part], parts: dict[str, li
         f" on {platform.machine()}; the embedded model; fp32; torch {version('torch')},"
         f" transformers {version('transformers')}, lm-eval {version_of_peer()}.",
         "",
+        *([f"Not finished; still to be asked: {', '.join(absent)}.", ""] if absent else []),
         "| benchmark | items | requests that differ | choices that differ | their largest top-two"
         " gap (nats) | largest difference of a score | rate, datadose | rate, lm-eval |",
         "|---|---|---|---|---|---|---|---|",
@@ -288,8 +296,8 @@ def _speed(
         for side in (lambda p: p["ours"], lambda p: p["start"])
     ]
     lines = [
-        "Seconds, both sides of a part one after the other. The harness asks with the batch that was"
-        " the fastest for it in a trial (below). The last two columns are of one process that"
+        "Seconds, both sides of a part one after the other. The harness asks with the batch that"
+        " was the fastest for it in a trial (below). The last two columns are of one process that"
         f" asks the whole benchmark: imports and load are {setup[0]:.1f} s for datadose and"
         f" {setup[1]:.1f} s for lm-eval, medians of {len(every)} parts.",
         "",

@@ -191,7 +191,7 @@ def test_a_choice_task_gives_probes_for_a_study(tmp_path: Path) -> None:
     assert [o.text for o in probes[1].options] == ["x", "y", "z"]
     assert [o.role for o in probes[1].options] == ["foil", "correct", "foil"]
     twice = [q | {"options": ["same", "same", "other"]} for q in QUESTIONS]
-    with pytest.raises(UsageError, match="item 0 .* not one right option"):
+    with pytest.raises(UsageError, match=r"item 0 .* not one right option"):
         harness_probes(str(write(tmp_path, CHOICE | {"task": "twice"}, twice)))
     spoken = write(tmp_path, SPOKEN, [{"question": "a", "answer": "b"}])
     with pytest.raises(UsageError, match="no choice between options"):
@@ -224,7 +224,7 @@ def test_what_cannot_be_asked_is_refused_with_a_way_out(base, tmp_path: Path) ->
     with pytest.raises(UsageError, match="outside any sandbox"):
         read_harness(str(unsafe))
     (task,) = read_harness(f"{path}@f1")
-    with pytest.raises(UsageError, match="'f1' is no metric"):
+    with pytest.raises(UsageError, match="no 'f1' that scores"):
         ask_harness(base, task, Form(limit=2))
     for form in (Form(primer="x"), Form(temperature=1.0), Form(system="x")):
         with pytest.raises(UsageError):

@@ -165,15 +165,12 @@ def _metric(found: HarnessTask, samples: Sequence[dict[str, Any]]) -> str:
         if better.get(name, True)
         and all(isinstance(s[name], bool | int | float) and 0 <= s[name] <= 1 for s in samples)
     ]
-    if found.metric is None and usable:
-        return usable[0]
-    if found.metric in usable:
-        return str(found.metric)
-    what = "none" if found.metric is None else repr(found.metric)
+    for name in usable:
+        if found.metric in (None, name):
+            return str(name)
+    wanted = "none" if found.metric is None else f"no {found.metric!r}"
     raise UsageError(
-        f"of the metrics of {found.name!r}, {what} scores each item between 0 and 1"
-        if found.metric is None
-        else f"{what} is no metric of {found.name!r} that scores each item between 0 and 1",
+        f"among the metrics of {found.name!r} is {wanted} that scores each item between 0 and 1",
         next_step=f"choose @METRIC from: {', '.join(usable) or 'none'}",
     )
 

@@ -100,10 +100,9 @@ def option_prior(
     form = put(benchmark, form)
     texts = sorted({o for t in tasks[: form.limit] for o in t.options})
     empty = Task("", plain=f"Q: {CONTENTLESS}\nA:", chat=CONTENTLESS)
+    items = _items(base, [replace(empty, options=(o,)) for o in texts], form)
     with half_weights(base):
-        scores = log_likelihoods(
-            base, _items(base, [replace(empty, options=(o,)) for o in texts], form)
-        )
+        scores = log_likelihoods(base, items)
     return {o: s for o, (s,) in zip(texts, scores, strict=True)}
 
 

@@ -121,23 +121,34 @@ def answer_steps(base: BaseModel, groups: Sequence[Sequence[Encoded]]) -> tuple[
     """As `answer_log_probs`, and whether each token is the likeliest in its place, bool [n]."""
     import torch
 
-    logits, index, targets = _answer_logits(base, groups)
+    logits, index, targets = _answer_logits(base, groups, chains=True)
     found = torch.log_softmax(logits, dim=-1)[index, targets]
     return found, logits.argmax(dim=-1)[index] == targets
 
 
-def _answer_logits(base: BaseModel, groups: Sequence[Sequence[Encoded]]) -> tuple[Any, Any, Any]:
-    """Logits [m, V] of the scored places, and for every answer token its row in them and its id."""
+def _answer_logits(
+    base: BaseModel, groups: Sequence[Sequence[Encoded]], *, chains: bool = False
+) -> tuple[Any, Any, Any]:
+    """Logits [m, V] of the scored places, and for every answer token its row in them and its id.
+
+    chains: tries without branches go without a mask, which is faster; what fills up a row stands
+    at its end, where causal attention never lets it be seen.
+    """
     import torch
 
     spots: list[int] = []
     targets: list[int] = []
-    if all(len(group) == 1 for group in groups):
+    mask: Any = None
+    positions = None
+    alone = all(len(group) == 1 for group in groups)
+    tries = [] if alone and not chains else [Trie([e.ids[:-1] for e in g]) for g in groups]
+    if alone and not chains:
         ids, mask = pad([group[0].ids[:-1] for group in groups], base.pad_id, base.device)
-        positions = None
         paths = [[list(range(ids.shape[1]))] for _ in groups]
+    elif chains and all(len(trie) == max(map(len, trie.paths)) for trie in tries):
+        ids, _ = pad([trie.tokens for trie in tries], base.pad_id, base.device)
+        paths = [trie.paths for trie in tries]
     else:
-        tries = [Trie([e.ids[:-1] for e in group]) for group in groups]
         ids, mask, positions = _lay_out(tries, base)
         paths = [trie.paths for trie in tries]
     width = ids.shape[1]
