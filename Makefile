@@ -50,7 +50,8 @@ bench: $(STAMP) .oracles/lm-eval/.installed  ## the same four arms by datadose a
 	$(BIN)/python benchmarks/four_arms.py $(ARGS)
 
 parity: $(STAMP) .oracles/lm-eval/.installed  ## multiple choice by datadose and by lm-evaluation-harness, item by item
-	$(BIN)/python benchmarks/lm_eval_parity.py --out docs/results/lm-eval-parity.md $(ARGS)
+	$(BIN)/python benchmarks/lm_eval_parity.py --keep runs/lm-eval-parity \
+		--out docs/results/lm-eval-parity.md $(ARGS)
 
 # every peer in an environment of its own, since their pins clash
 .oracles/%/.installed: benchmarks/oracles/%.txt

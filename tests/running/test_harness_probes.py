@@ -13,10 +13,8 @@ pytest.importorskip("lm_eval", reason="needs datadose[lm-eval]")
 
 
 def _chats(name: str) -> str:
-    rows = [
-        [{"role": "user", "content": f"{name} {i}?"}, {"role": "assistant", "content": f"It is {i}"}]
-        for i in range(6)
-    ]
+    said = [{"user": f"{name} {i}?", "assistant": f"It is {i}"} for i in range(6)]
+    rows = [[{"role": r, "content": text} for r, text in turns.items()] for turns in said]
     return "".join(json.dumps({"messages": m}) + "\n" for m in rows)
 
 

@@ -7,6 +7,7 @@ import difflib
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -141,9 +142,9 @@ def ask_harness(
         metric = _metric(found, mine)
         answered = [_answered(found, s, metric) for s in mine]
         totals = {
-            key.split(",")[0]: value
+            key.split(",")[0]: float(value)
             for key, value in done["results"][found.name].items()
-            if key.endswith(f",{name}") and "_stderr" not in key and isinstance(value, float | int)
+            if key.endswith(f",{name}") and "_stderr" not in key and _is_number(value)
         }
         head = {
             "part": f"{found.name}/{name}" if len(filters) > 1 else found.name,
@@ -163,7 +164,7 @@ def _metric(found: HarnessTask, samples: Sequence[dict[str, Any]]) -> str:
         name
         for name in samples[0]["metrics"]
         if better.get(name, True)
-        and all(isinstance(s[name], bool | int | float) and 0 <= s[name] <= 1 for s in samples)
+        and all(_is_number(s[name]) and 0 <= s[name] <= 1 for s in samples)
     ]
     for name in usable:
         if found.metric in (None, name):
@@ -173,6 +174,12 @@ def _metric(found: HarnessTask, samples: Sequence[dict[str, Any]]) -> str:
         f"among the metrics of {found.name!r} is {wanted} that scores each item between 0 and 1",
         next_step=f"choose @METRIC from: {', '.join(usable) or 'none'}",
     )
+
+
+def _is_number(value: Any) -> bool:
+    import numpy as np
+
+    return isinstance(value, Real | np.bool_)
 
 
 def _answered(found: HarnessTask, sample: dict[str, Any], metric: str) -> Answered:
