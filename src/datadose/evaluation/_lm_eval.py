@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import functools
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -60,7 +61,7 @@ def read_harness(spec: str) -> list[HarnessTask]:
             manager = TaskManager(include_path=str(path.parent), include_defaults=False)
             name = path.name
         else:
-            manager, name = TaskManager(), place
+            manager, name = _own_tasks(), place
         if path.suffix not in (".yaml", ".yml") and name not in manager.all_tasks:
             near = difflib.get_close_matches(name, manager.all_tasks, n=5)
             raise UsageError(
@@ -78,6 +79,14 @@ def read_harness(spec: str) -> list[HarnessTask]:
                 next_step="its data come from the hub unless the task file names local files",
             ) from error
     return [_checked(HarnessTask(n, task, metric or None)) for n, task in loaded.items()]
+
+
+@functools.cache
+def _own_tasks() -> Any:
+    """All that the harness brings; reading its thousands of files takes it seconds."""
+    from lm_eval.tasks import TaskManager
+
+    return TaskManager()
 
 
 def _checked(found: HarnessTask) -> HarnessTask:
