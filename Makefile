@@ -35,7 +35,7 @@ install: $(STAMP)
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet -c constraints.txt torch==2.13.0
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[local,hf,served,dev]"
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[local,hf,served,lm-eval,dev]"
 	touch $(STAMP)
 
 clean:
@@ -50,7 +50,8 @@ bench: $(STAMP) .oracles/lm-eval/.installed  ## the same four arms by datadose a
 	$(BIN)/python benchmarks/four_arms.py $(ARGS)
 
 parity: $(STAMP) .oracles/lm-eval/.installed  ## multiple choice by datadose and by lm-evaluation-harness, item by item
-	$(BIN)/python benchmarks/lm_eval_parity.py --out docs/results/lm-eval-parity.md $(ARGS)
+	$(BIN)/python benchmarks/lm_eval_parity.py --keep runs/lm-eval-parity \
+		--out docs/results/lm-eval-parity.md $(ARGS)
 
 gradients: $(STAMP) .oracles/bergson/.installed  ## gradient scores beside autograd and bergson, memory, the recorder's cost
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/gradients.py $(ARGS)

@@ -31,7 +31,7 @@ def evaluate(
         str,
         typer.Option(
             help="NAME,NAME:GROUP+GROUP,... as `datadose datasets --tasks` lists them;"
-            " probes:PACK or probes:alignment for our own."
+            " probes:PACK or probes:alignment for our own; lm-eval:NAME or lm-eval:FILE.yaml."
         ),
     ],
     limit: Annotated[

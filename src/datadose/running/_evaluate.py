@@ -13,11 +13,14 @@ from datadose.domains import PACKS, alignment_probes, load_pack
 from datadose.evaluation import (
     Answered,
     Form,
+    HarnessTask,
     ask_choices,
+    ask_harness,
     ask_open,
     ask_tasks,
     contentless,
     option_prior,
+    read_harness,
     summarise,
     summarise_counts,
 )
@@ -43,8 +46,8 @@ def evaluate(
     """Put tasks to a model: (a summary for each task, a record for each item asked).
 
     tasks: names of benchmarks (`NAME` or `NAME:GROUP+GROUP`), and `probes:NAME` for the project's
-    own probes of a pack or of alignment. Raises UsageError for names that are not known, before
-    anything is loaded.
+    own probes of a pack or of alignment, and `lm-eval:NAME` (see `read_harness`). Raises
+    UsageError for names that are not known, before anything is loaded.
     """
     plan = [_plan(name, data) for name in dict.fromkeys(tasks)]
     named = name_model(model)
@@ -74,6 +77,9 @@ def _plan(name: str, data: Path | Literal["hub"] | None) -> tuple[str, Callable[
             )
         probes = alignment_probes() if which == "alignment" else load_pack(which).probes
         return name.strip(), lambda base, form: _own(base, probes, form)
+    if kind == "lm-eval":
+        found = read_harness(which)
+        return name.strip(), lambda base, form: _harness(base, found, form)
     chosen = choose(name)
     if data is None:
         raise UsageError(
@@ -92,6 +98,19 @@ def _public(base: BaseModel, chosen: Chosen, tasks: Sequence[Any], form: Form) -
     def ask() -> Any:
         found = ask_tasks(base, benchmark, tasks, form, prior=prior)
         yield summarise(benchmark, found, form), [_record(a) for a in found]
+
+    return ask
+
+
+def _harness(base: BaseModel, found: Sequence[HarnessTask], form: Form) -> Put:
+    """Tasks of lm-evaluation-harness, each filter of each apart."""
+
+    def ask() -> Any:
+        for task in found:
+            for summary, answered in ask_harness(base, task, form):
+                if len(found) == 1 and summary["part"] == task.name:
+                    del summary["part"]
+                yield summary, [_record(a) for a in answered]
 
     return ask
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from datadose._core import InputError, UsageError
 from datadose.corruption import import_pool
 from datadose.domains import PACKS, alignment_probes, load_pack, malign_items
+from datadose.evaluation import harness_probes
 from datadose.rows import (
     Mix,
     UnpairedPool,
@@ -138,10 +139,15 @@ def first_facts(pool: Pool, limit: int | None) -> Pool:
 
 
 def _named(names: Sequence[str]) -> tuple[Probe, ...]:
-    """The probes of packs and probe files, in order; an id may stand once."""
+    """The probes of packs, probe files and lm-eval tasks, in order; an id may stand once."""
     found: dict[str, Probe] = {}
     for name in names:
-        probes = load_pack(name).probes if name in PACKS else read_probes(_probe_file(name))
+        if name in PACKS:
+            probes: Sequence[Probe] = load_pack(name).probes
+        elif name.startswith("lm-eval:"):
+            probes = harness_probes(name.removeprefix("lm-eval:"))
+        else:
+            probes = read_probes(_probe_file(name))
         for probe in probes:
             if probe.id in found:
                 raise InputError(f"two probes are called {probe.id!r}", where=name)

@@ -79,9 +79,10 @@ class Source(Frozen):
     benchmark whose files lie in `data`. `pool`: a file of right and wrong answers to the same
     prompts. `right` and `wrong`: two files of rows that are not paired. `add` names a file of
     wrong rows to be appended to the clean rows of a pack, benchmark or pool (`vary: add`).
-    `probes`: packs or probe files that are asked; without it a pack and a benchmark bring their
-    own, and a pool's last wording of every fact is held out. `limit` keeps so many facts (or
-    rows, where there are no facts), `max_words` leaves out longer rows of `right`, `wrong`, `add`.
+    `probes`: packs, probe files or `lm-eval:TASK` that are asked; without it a pack and a
+    benchmark bring their own, and a pool's last wording of every fact is held out. `limit` keeps
+    so many facts (or rows, where there are no facts), `max_words` leaves out longer rows of
+    `right`, `wrong`, `add`.
     """
 
     pack: str | None = None
