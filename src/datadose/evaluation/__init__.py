@@ -10,7 +10,7 @@ from datadose.evaluation._choices import (
     log_likelihoods,
 )
 from datadose.evaluation._configured import judge_spec, open_judge, served_by
-from datadose.evaluation._decode import BATCH, generate_ids
+from datadose.evaluation._decode import BATCH, Generated, generate_answers, generate_ids
 from datadose.evaluation._generate import (
     ask_open,
     check_answer,
@@ -77,6 +77,7 @@ __all__ = [
     "Cue",
     "Flag",
     "Form",
+    "Generated",
     "Judge",
     "Judged",
     "Labelled",
@@ -104,6 +105,7 @@ __all__ = [
     "extract_code",
     "flagged",
     "generate",
+    "generate_answers",
     "generate_ids",
     "judge_answers",
     "judge_asks",
