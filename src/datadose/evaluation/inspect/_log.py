@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from inspect_ai.event import ModelEvent, ScoreEvent
 from inspect_ai.log import (
     EvalConfig,
     EvalDataset,
@@ -82,10 +83,13 @@ def write_inspect_log(
     stamp = now.isoformat(timespec="seconds")
     name = digest([model, task, stamp, [i.id for i in items]], 22)
     times: Counter[str] = Counter()
+    config = GenerateConfig(
+        temperature=form.temperature, seed=form.seed, max_tokens=form.max_tokens
+    )
     samples = []
     for item in items:
         times[item.id] += 1
-        samples.append(_sample(item, times[item.id], model))
+        samples.append(_sample(item, times[item.id], model, config))
     ids = list(dict.fromkeys(i.id for i in items))
     log = EvalLog(
         status="success",
@@ -98,9 +102,7 @@ def write_inspect_log(
             task_version=SCORER_VERSION,
             dataset=EvalDataset(name=task, samples=len(ids), sample_ids=ids, shuffled=False),
             model=f"datadose/{model}",
-            model_generate_config=GenerateConfig(
-                temperature=form.temperature, seed=form.seed, max_tokens=form.max_tokens
-            ),
+            model_generate_config=config,
             config=EvalConfig(epochs=max(times.values(), default=1), limit=form.limit),
             packages={n: version(n) for n in ("datadose", "inspect_ai")},
             metadata={k: v for k, v in summary.items() if v is not None},
@@ -124,7 +126,7 @@ def write_inspect_log(
     )
     folder.mkdir(parents=True, exist_ok=True)
     short = re.sub(r"[^A-Za-z0-9]+", "-", task).strip("-")
-    path = folder / f"{re.sub('[:.]', '-', stamp)}_{short}_{name}.eval"
+    path = folder / f"{re.sub('[:+]', '-', stamp)}_{short}_{name}.eval"
     write_eval_log(log, str(path))
     return path
 
@@ -139,11 +141,19 @@ def _metrics(summary: dict[str, Any]) -> dict[str, EvalMetric]:
     return {k: EvalMetric(name=k, value=v) for k, v in numbers.items() if v is not None}
 
 
-def _sample(item: Logged, epoch: int, model: str) -> EvalSample:
+def _sample(item: Logged, epoch: int, model: str, config: GenerateConfig) -> EvalSample:
     asked: list[ChatMessage] = []
     if item.system is not None:
         asked.append(ChatMessageSystem(content=item.system))
     asked.append(ChatMessageUser(content=item.prompt))
+    name = f"datadose/{model}"
+    said = ModelOutput.from_content(name, item.answer)
+    score = Score(
+        value=item.kind,
+        answer=item.answer,
+        explanation=item.note or None,
+        metadata={"value": item.value},
+    )
     return EvalSample(
         id=item.id,
         epoch=epoch,
@@ -151,14 +161,14 @@ def _sample(item: Logged, epoch: int, model: str) -> EvalSample:
         choices=list(item.options) or None,
         target=item.target,
         messages=[*asked, ChatMessageAssistant(content=item.answer, source="generate")],
-        output=ModelOutput.from_content(f"datadose/{model}", item.answer),
-        scores={
-            "outcome": Score(
-                value=item.kind,
-                answer=item.answer,
-                explanation=item.note or None,
-                metadata={"value": item.value},
-            )
-        },
+        output=said,
+        scores={"outcome": score},
         metadata=item.metadata,
+        # what the viewer shows first
+        events=[
+            ModelEvent(
+                model=name, input=asked, tools=[], tool_choice="none", config=config, output=said
+            ),
+            ScoreEvent(score=score, target=item.target, scorer="outcome"),
+        ],
     )
