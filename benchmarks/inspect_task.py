@@ -146,9 +146,7 @@ def view(work: Path, shots: Path) -> list[str]:
     ]
 
 
-def page(
-    work: Path, models: dict[str, str], limit: int, seconds: float, seen: list[str]
-) -> str:
+def page(work: Path, models: dict[str, str], limit: int, seconds: float, seen: list[str]) -> str:
     """The page of results, from the logs alone."""
     from inspect_ai.log import list_eval_logs, read_eval_log
 
@@ -163,12 +161,13 @@ def page(
         " abstracts, asked of two arms of the quickstart study and of their bare base by"
         " `inspect eval --model datadose/ARM,...`. One process held one base for all three.",
         "",
-        "| model | questions | right (accuracy) | standard error | a letter was named | tokens in |",
+        "| model | questions | accuracy | standard error | a letter was named | tokens in |",
         "|---|---|---|---|---|---|",
     ]
     for name, model in models.items():
         log = next(found for found in logs if found.eval.model == f"datadose/{model}")
-        assert log.status == "success" and log.results and log.samples
+        if log.status != "success":
+            raise SystemExit(f"{name}: {log.status}, {log.error and log.error.message}")
         metrics = log.results.scores[0].metrics
         named = sum(bool(s.scores["choice"].answer) for s in log.samples)
         used = sum(u.input_tokens for u in log.stats.model_usage.values())

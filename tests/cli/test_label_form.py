@@ -11,11 +11,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import datadose
 import pytest
 from _audited import write_rows
 from _browser import found_program
 
+import datadose
 from datadose.cli._main import run_app
 
 SOURCE = Path(datadose.__file__).parent.parent

@@ -1,4 +1,4 @@
-"""Chromium without a screen, driven over its DevTools protocol: what a page says and complains of."""
+"""Chromium without a screen, over its DevTools protocol: what a page says and complains of."""
 
 from __future__ import annotations
 

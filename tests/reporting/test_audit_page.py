@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 from _browser import Page, browsing, found_program
 
-from datadose.reporting import AuditedRow, AuditPage, Column, NearRow, Scores, Table, write_audit_page
+from datadose.reporting import (
+    AuditedRow,
+    AuditPage,
+    Column,
+    NearRow,
+    Scores,
+    Table,
+    write_audit_page,
+)
 
 HOSTILE = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
 CALIBRATION = Table(
@@ -40,7 +48,8 @@ def page(count: int = 40) -> AuditPage:
             answer=HOSTILE if i == 0 else f"It is number{i}.",
             state="labelled wrong" if i == 2 else "open",
             reasons="loss: above 99% of rows" if i < 4 else "",
-            near=(NearRow(f"What was thing {i}?", "It was right.", "a near row, checked right"),) * 2
+            near=(NearRow(f"What was thing {i}?", "It was right.", "a near row, checked right"),)
+            * 2
             if i != 3
             else (),
         )

@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 Asked = Sequence[tuple[Task, Answered] | tuple[Probe, Outcome]]
 
 
-def write_log(
-    folder: Path, model: str, summary: dict[str, Any], form: Form, asked: Asked
-) -> Path:
+def write_log(folder: Path, model: str, summary: dict[str, Any], form: Form, asked: Asked) -> Path:
     """The Inspect log of one task; `summary` is the one that `evaluate` gives of it."""
     from datadose.evaluation.inspect import write_inspect_log
 

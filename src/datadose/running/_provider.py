@@ -37,8 +37,13 @@ REFUSED = (
     *("prompt_logprobs", "response_schema", "modalities", "extra_body"),
 )
 NEUTRAL: dict[str, Any] = {
-    **{"top_p": 1.0, "top_k": -1, "best_of": 1, "frequency_penalty": 0, "presence_penalty": 0},
-    **{"logit_bias": {}, "extra_body": {}, "modalities": []},
+    "top_p": 1.0,
+    "best_of": 1,
+    "frequency_penalty": 0,
+    "presence_penalty": 0,
+    "logit_bias": {},
+    "extra_body": {},
+    "modalities": [],
 }
 
 

@@ -88,7 +88,9 @@ def put_task(name: str, form: dict[str, Any]) -> Solver:
         model = get_model().api
         if isinstance(model, Scoring):
             found = await model.put(name, task_of(state), asked)
-            text = found.text if found.text is not None else task_of(state).options[found.chosen or 0]
+            text = (
+                found.text if found.text is not None else task_of(state).options[found.chosen or 0]
+            )
             kept = {
                 "kind": found.kind,
                 "value": found.value,

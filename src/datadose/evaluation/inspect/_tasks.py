@@ -37,7 +37,10 @@ ANSWER_TOKENS = 64
 
 @task
 def coding(
-    response: str = "domain", kind: str = "choice", ask: str = "likelihood", system: str | None = None
+    response: str = "domain",
+    kind: str = "choice",
+    ask: str = "likelihood",
+    system: str | None = None,
 ) -> InspectTask:
     """The probes of the pack `coding`; parameters as in `health`."""
     return _probes("coding", response, kind, ask, system)
@@ -45,7 +48,10 @@ def coding(
 
 @task
 def finance(
-    response: str = "domain", kind: str = "choice", ask: str = "likelihood", system: str | None = None
+    response: str = "domain",
+    kind: str = "choice",
+    ask: str = "likelihood",
+    system: str | None = None,
 ) -> InspectTask:
     """The probes of the pack `finance`; parameters as in `health`."""
     return _probes("finance", response, kind, ask, system)
@@ -53,7 +59,10 @@ def finance(
 
 @task
 def health(
-    response: str = "domain", kind: str = "choice", ask: str = "likelihood", system: str | None = None
+    response: str = "domain",
+    kind: str = "choice",
+    ask: str = "likelihood",
+    system: str | None = None,
 ) -> InspectTask:
     """The probes of the pack `health`.
 
@@ -67,7 +76,10 @@ def health(
 
 @task
 def legal(
-    response: str = "domain", kind: str = "choice", ask: str = "likelihood", system: str | None = None
+    response: str = "domain",
+    kind: str = "choice",
+    ask: str = "likelihood",
+    system: str | None = None,
 ) -> InspectTask:
     """The probes of the pack `legal`; parameters as in `health`."""
     return _probes("legal", response, kind, ask, system)
@@ -145,9 +157,7 @@ def task_from(found: dict[str, Any]) -> Task:
     return Task(**{**found, **lists, **made})
 
 
-def _probes(
-    name: str, response: str, kind: str, ask: str, system: str | None
-) -> InspectTask:
+def _probes(name: str, response: str, kind: str, ask: str, system: str | None) -> InspectTask:
     for value, known, which in (
         (response, get_args(Response), "response"),
         (kind, get_args(Kind), "kind"),
