@@ -41,7 +41,7 @@ class Terminal:
     def screen(self) -> str:
         return self.call("capture-pane", "-p", "-t", "form")
 
-    def wait_for(self, text: str, seconds: float = 120) -> str:
+    def wait_for(self, text: str, seconds: float = 300) -> str:
         end = time.monotonic() + seconds
         while text not in (shown := self.screen()):
             assert time.monotonic() < end, f"{text!r} never came:\n{shown}"

@@ -166,7 +166,5 @@ def test_a_studys_answers_as_inspect_logs(sound: Path, base, tmp_path: Path) -> 
             probe: o.kind for probe, o in own.items()
         }
         dose = None if answered.cell is None else answered.cell.dose
-        told = {
-            log.eval.metadata.get("dose") for log in logs if log.eval.model == f"datadose/{name}"
-        }
-        assert told == {dose}
+        own_logs = [log for log in logs if log.eval.model == f"datadose/{name}"]
+        assert {log.eval.metadata.get("dose") for log in own_logs} == {dose}
