@@ -154,24 +154,28 @@ def counts() -> Metric:
 @metric(scores="unreduced")
 def rate() -> Metric:
     """Share right of all that was asked; epochs of a sample are one cluster."""
-    return lambda scores: _bound(scores, "rate")
+    return _bound("rate")
 
 
 @metric(scores="unreduced")
 def lower() -> Metric:
     """Wilson's lower 95% limit of `rate`; what could not be scored counts as wrong."""
-    return lambda scores: _bound(scores, "lower")
+    return _bound("lower")
 
 
 @metric(scores="unreduced")
 def upper() -> Metric:
     """Wilson's upper 95% limit of `rate`; what could not be scored counts as right."""
-    return lambda scores: _bound(scores, "upper")
+    return _bound("upper")
 
 
-def _bound(scores: list[SampleScore], name: str) -> float:
-    value = _summary(scores)[name]
-    return float("nan") if value is None else float(value)
+def _bound(name: str) -> Metric:
+    # Inspect hands over samples' scores only where the type of `scores` says so
+    def found(scores: list[SampleScore]) -> Value:
+        value = _summary(scores)[name]
+        return float("nan") if value is None else float(value)
+
+    return found
 
 
 def _summary(scores: Sequence[SampleScore]) -> dict[str, Any]:
