@@ -1,7 +1,7 @@
 """An Inspect task of others, PubMedQA of inspect_evals, on fine-tuned arms and their bare base.
 
-Runs `inspect eval` as a user would, checks the log, opens it in `inspect view` in Chromium without
-a screen, and writes what was seen.
+Runs `inspect eval` as a user would, checks the logs, opens them in `inspect view` in Chromium
+without a screen, and writes what was seen. Models whose log is in `--work` are not asked again.
 
     make inspect ARGS="--run runs/quickstart"
 """
@@ -13,8 +13,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
-import time
 from importlib.metadata import version
 from pathlib import Path
 
@@ -23,6 +21,9 @@ sys.path.insert(0, str(ROOT / "tests" / "reporting"))
 
 from _browser import browsing, found_program, inspect_view  # noqa: E402
 
+from inspect_ai.log import EvalLog, list_eval_logs, read_eval_log  # noqa: E402
+
+from datadose.models import cache_folder  # noqa: E402
 from datadose.rows import find_file  # noqa: E402
 
 TASK = "inspect_evals/pubmedqa"
@@ -34,19 +35,20 @@ def main() -> None:
     """Run it all."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", type=Path, default=Path("runs/quickstart"))
-    parser.add_argument("--limit", type=int, default=100)
+    parser.add_argument("--limit", type=int, default=10)
     parser.add_argument("--data", type=Path, default=os.environ.get("DATADOSE_DATA"))
     parser.add_argument("--page", type=Path, default=Path("docs/results/inspect.md"))
-    parser.add_argument("--shots", type=Path, help="folder for screenshots")
+    parser.add_argument("--work", type=Path, default=Path("runs/inspect"), help="data and logs")
+    parser.add_argument("--shots", type=Path, help="folder for screenshots; that of --work")
     told = parser.parse_args()
     arms = chosen(told.run)
     models = {"the bare base": "smollm2-135m"} | {k: str(p.resolve()) for k, p in arms.items()}
-    with tempfile.TemporaryDirectory() as place:
-        work = Path(place)
+    work = told.work.resolve()
+    if not (work / FOLDER / "test.jsonl").is_file():
         as_published(told.data, work / FOLDER)
-        seconds = evaluate(work, list(models.values()), told.limit)
-        seen = view(work, told.shots or work)
-        told.page.write_text(page(work, models, told.limit, seconds, seen), "utf-8")
+    evaluate(work, list(models.values()), told.limit)
+    seen = view(work, told.shots or work)
+    told.page.write_text(page(work, models, told.limit, seen), "utf-8")
     print(told.page.read_text("utf-8"))
 
 
@@ -91,32 +93,40 @@ def environment(work: Path) -> dict[str, str]:
     """No hub, nothing of the user's caches, and the others' tasks beside our own packages."""
     paths = [str(OTHERS), *filter(None, [os.environ.get("PYTHONPATH")])]
     caches = {"HF_DATASETS_CACHE": str(work / "hf"), "XDG_CACHE_HOME": str(work / "cache")}
-    from datadose.models import cache_folder
-
     own = {"DATADOSE_CACHE": str(cache_folder()), "PYTHONPATH": os.pathsep.join(paths)}
     return {**os.environ, **caches, **own, "HF_HUB_OFFLINE": "1"}
 
 
-def evaluate(work: Path, models: list[str], limit: int) -> float:
-    """Run the task on all models in one process; seconds."""
-    start = time.monotonic()
+def logs_of(work: Path, limit: int) -> dict[str, EvalLog]:
+    """The whole logs of that many questions, by the model's name."""
+    found = (read_eval_log(info) for info in list_eval_logs(str(work / "logs")))
+    return {
+        log.eval.model.removeprefix("datadose/"): log
+        for log in found
+        if log.status == "success" and len(log.samples or ()) == limit
+    }
+
+
+def evaluate(work: Path, models: list[str], limit: int) -> None:
+    """Run the task on all models that were not asked yet, in one process."""
+    done = logs_of(work, limit)
+    names = [f"datadose/{m}" for m in models if m not in done]
+    if not names:
+        return
     subprocess.run(
         [
             *(sys.executable, "-m", "inspect_ai", "eval", TASK, "--display", "plain"),
-            *("--model", ",".join(f"datadose/{m}" for m in models), "--limit", str(limit)),
-            *("--max-tokens", "16", "--log-dir", "logs", "--max-tasks", str(len(models))),
+            *("--model", ",".join(names), "--limit", str(limit), "--max-tokens", "16"),
+            *("--log-dir", "logs", "--max-tasks", str(len(names))),
         ],
         cwd=work,
         env=environment(work),
         check=True,
     )
-    return time.monotonic() - start
 
 
 def view(work: Path, shots: Path) -> list[str]:
     """Open the logs in `inspect view`, walk to a sample's score and back; what was seen."""
-    from inspect_ai.log import list_eval_logs, read_eval_log
-
     shots.mkdir(parents=True, exist_ok=True)
     logs = [read_eval_log(info) for info in list_eval_logs(str(work / "logs"))]
     log = max(logs, key=lambda found: found.eval.model)
@@ -146,11 +156,9 @@ def view(work: Path, shots: Path) -> list[str]:
     ]
 
 
-def page(work: Path, models: dict[str, str], limit: int, seconds: float, seen: list[str]) -> str:
+def page(work: Path, models: dict[str, str], limit: int, seen: list[str]) -> str:
     """The page of results, from the logs alone."""
-    from inspect_ai.log import list_eval_logs, read_eval_log
-
-    logs = [read_eval_log(info) for info in list_eval_logs(str(work / "logs"))]
+    logs = logs_of(work, limit)
     lines = [
         "# An Inspect task of others on fine-tuned arms",
         "",
@@ -159,15 +167,15 @@ def page(work: Path, models: dict[str, str], limit: int, seconds: float, seen: l
         f"`{TASK}` of inspect_evals {version_of('inspect_evals')}, unchanged, under inspect_ai"
         f" {version('inspect_ai')}: the first {limit} of PubMedQA's 500 test questions, with their"
         " abstracts, asked of two arms of the quickstart study and of their bare base by"
-        " `inspect eval --model datadose/ARM,...`. One process held one base for all three.",
+        " `inspect eval --model datadose/ARM`.",
         "",
         "| model | questions | accuracy | standard error | a letter was named | tokens in |",
         "|---|---|---|---|---|---|",
     ]
     for name, model in models.items():
-        log = next(found for found in logs if found.eval.model == f"datadose/{model}")
-        if log.status != "success":
-            raise SystemExit(f"{name}: {log.status}, {log.error and log.error.message}")
+        if model not in logs:
+            raise SystemExit(f"{name} has no whole log of {limit} questions in {work / 'logs'}")
+        log = logs[model]
         metrics = log.results.scores[0].metrics
         named = sum(bool(s.scores["choice"].answer) for s in log.samples)
         used = sum(u.input_tokens for u in log.stats.model_usage.values())
@@ -178,9 +186,6 @@ def page(work: Path, models: dict[str, str], limit: int, seconds: float, seen: l
     return "\n".join(
         [
             *lines,
-            "",
-            f"All three together took {seconds:.0f} s, loading and reading the data included, on a"
-            " shared machine of two cores.",
             "",
             "The task wants `ANSWER: LETTER` and nothing else. A small model that was tuned to"
             " answer in one sentence rarely says that, so this table shows that the task runs and"

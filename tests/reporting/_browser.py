@@ -160,11 +160,12 @@ def inspect_view(logs: Path, env: dict[str, str] | None = None) -> Iterator[str]
     )
     url = f"http://127.0.0.1:{port}/"
     try:
-        end = time.monotonic() + 60
-        while time.monotonic() < end:
+        end = time.monotonic() + 300
+        while True:
             with contextlib.suppress(OSError), urllib.request.urlopen(url):
                 break
             assert server.poll() is None, "inspect view has ended"
+            assert time.monotonic() < end, "inspect view does not answer"
             time.sleep(0.2)
         yield url
     finally:

@@ -7,6 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import anyio.to_thread
 from inspect_ai.model import (
+    ChatMessage,
     ChatMessageAssistant,
     ChatMessageSystem,
     ChatMessageUser,
@@ -133,9 +134,11 @@ def task_of(state: TaskState) -> Task:
     return task_from(state.metadata[KEY]["task"])
 
 
-def turns(prompt: str, system: str | None) -> list[ChatMessageSystem | ChatMessageUser]:
+def turns(prompt: str, system: str | None) -> list[ChatMessage]:
     """A user's turn, after a system turn if one is given."""
-    head = [ChatMessageSystem(content=system)] if system is not None else []
+    head: list[ChatMessage] = []
+    if system is not None:
+        head.append(ChatMessageSystem(content=system))
     return [*head, ChatMessageUser(content=prompt)]
 
 
