@@ -20,7 +20,6 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "reporting"))
 
 from _browser import browsing, found_program, inspect_view  # noqa: E402
-
 from inspect_ai.log import EvalLog, list_eval_logs, read_eval_log  # noqa: E402
 
 from datadose.models import cache_folder  # noqa: E402

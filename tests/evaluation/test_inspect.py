@@ -14,7 +14,7 @@ pytest.importorskip("inspect_ai", reason="needs datadose[inspect]")
 from _browser import browsing, found_program, inspect_view
 from inspect_ai import eval
 from inspect_ai.log import list_eval_logs, read_eval_log
-from inspect_ai.model import ModelOutput, get_model
+from inspect_ai.model import Model, ModelOutput, ModelUsage, get_model
 
 from datadose._core import UsageError
 from datadose.cli._main import run_app
@@ -66,15 +66,23 @@ def test_forced_choices_under_inspect_are_those_of_our_own_evaluation(tmp_path: 
     assert metrics["right"] == told["right"]
 
 
+def mocked(*texts: str) -> Model:
+    """A model that says these texts; with no usage told it would fetch a tokenizer to count."""
+    usage = ModelUsage(input_tokens=1, output_tokens=1, total_tokens=2)
+    outputs = [ModelOutput.from_content("mock", text) for text in texts]
+    for output in outputs:
+        output.usage = usage
+    return get_model("mockllm/model", custom_outputs=outputs, memoize=False)
+
+
 def test_letters_and_answers_are_asked_of_any_chat_model(tmp_path: Path) -> None:
     letters = health(ask="letters")
     few = list(letters.dataset)[:8]
     # options stand in another order for another probe, so that no letter is the right one
     assert len({s.target for s in few}) > 1
-    said = [ModelOutput.from_content("mock", f"ANSWER: {s.target}") for s in few[:6]]
-    said += [ModelOutput.from_content("mock", "I would rather not say.")] * 2
-    mock = get_model("mockllm/model", custom_outputs=said, memoize=False)
+    mock = mocked(*[f"ANSWER: {s.target}" for s in few[:6]], *["I would rather not say."] * 2)
     (log,) = eval(letters, model=mock, limit=8, max_samples=1, log_dir=str(tmp_path), **QUIET)
+    assert log.status == "success", log.error
     kinds = [s.scores["outcome"].value for s in log.samples]
     assert kinds == ["right"] * 6 + ["incoherent"] * 2
     metrics = {k: m.value for k, m in log.results.scores[0].metrics.items()}
@@ -83,10 +91,7 @@ def test_letters_and_answers_are_asked_of_any_chat_model(tmp_path: Path) -> None
     answers = health(kind="answer")
     first = answers.dataset[0]
     right = first.target if isinstance(first.target, str) else first.target[0]
-    mock = get_model(
-        "mockllm/model", custom_outputs=[ModelOutput.from_content("mock", f"It is {right}.")],
-        memoize=False,
-    )  # fmt: skip
+    mock = mocked(f"It is {right}.")
     (log,) = eval(answers, model=mock, limit=1, log_dir=str(tmp_path), **QUIET)
     assert log.samples[0].scores["outcome"].value == "right"
 
