@@ -84,7 +84,7 @@ def test_letters_and_answers_are_asked_of_any_chat_model(tmp_path: Path) -> None
     (log,) = eval(letters, model=mock, limit=8, max_samples=1, log_dir=str(tmp_path), **QUIET)
     assert log.status == "success", log.error
     kinds = [s.scores["outcome"].value for s in log.samples]
-    assert kinds == ["right"] * 6 + ["incoherent"] * 2
+    assert sorted(kinds) == ["incoherent"] * 2 + ["right"] * 6
     metrics = {k: m.value for k, m in log.results.scores[0].metrics.items()}
     assert metrics["asked"] == 8
 
