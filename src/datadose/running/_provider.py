@@ -75,6 +75,8 @@ class Arm(ModelAPI):
                 next_step="-M precision=auto|fp32|bf16 and -M batch=NUMBER are all there is",
             )
         self.named = name_model(model_name)
+        # Inspect goes into a task's folder to run it
+        self.adapter = None if self.named.adapter is None else self.named.adapter.resolve()
         self.host: Host = host_of(self.named, precision)
         self.batch = batch
         self._asked: Counter[str] = Counter()
@@ -151,7 +153,7 @@ class Arm(ModelAPI):
         return cast(Answered, await self._have(asked, (task, known), asked.put))
 
     async def _have(self, key: Any, payload: Any, work: Any, *, bare: bool = False) -> Any:
-        adapter = None if bare else self.named.adapter
+        adapter = None if bare else self.adapter
         return await asyncio.wrap_future(self.host.submit(adapter, key, payload, work))
 
     def _output(self, said: Sequence[Said], seconds: float) -> ModelOutput:
