@@ -11,7 +11,7 @@ from datadose.evaluation._choices import (
     score_branches,
 )
 from datadose.evaluation._configured import judge_spec, open_judge, served_by
-from datadose.evaluation._decode import BATCH, generate_ids
+from datadose.evaluation._decode import BATCH, Generated, generate_answers, generate_ids
 from datadose.evaluation._generate import (
     ask_open,
     check_answer,
@@ -86,6 +86,7 @@ __all__ = [
     "Flag",
     "Form",
     "HarnessTask",
+    "Generated",
     "Judge",
     "Judged",
     "Labelled",
@@ -114,6 +115,7 @@ __all__ = [
     "extract_code",
     "flagged",
     "generate",
+    "generate_answers",
     "generate_ids",
     "harness_probes",
     "judge_answers",

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from datadose.reporting._audit_page import AuditedRow, AuditPage, write_audit_page
+from datadose.reporting._audit_page import (
+    AuditedRow,
+    AuditPage,
+    NearRow,
+    Scores,
+    write_audit_page,
+)
 from datadose.reporting._judged import (
     NEVER,
     AgreementRow,
@@ -51,10 +57,12 @@ __all__ = [
     "GuardRow",
     "JudgedRow",
     "LengthRow",
+    "NearRow",
     "OutcomeRow",
     "OwnFactRow",
     "Report",
     "SameQuestion",
+    "Scores",
     "SeriesReport",
     "SourceRow",
     "SurvivalRow",

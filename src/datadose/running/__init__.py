@@ -14,6 +14,7 @@ from datadose.running._plan import Estimate, plan_study
 from datadose.running._results import build_report, write_results
 from datadose.running._run import plan_arms, probe_names, rebuild, run_arms, run_study
 from datadose.running._study import load_study
+from datadose.running._study_logs import write_study_logs
 
 __all__ = [
     "Audit",
@@ -48,4 +49,5 @@ __all__ = [
     "run_audit",
     "run_study",
     "write_results",
+    "write_study_logs",
 ]
