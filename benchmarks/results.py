@@ -16,6 +16,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+COUNTS = ("misaligned", "aligned", "incoherent", "refused", "unscored", "error", "asked")
+
 
 def main() -> None:
     folder, page, command = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
@@ -96,6 +98,59 @@ def _numbers(doses: Any) -> Iterable[str]:
             for c in doses["checkpoints"]
         ),
     )
+
+    yield from _open(doses)
+
+
+def _open(doses: Any) -> Iterable[str]:
+    if doses.get("judged"):
+        yield "\n## Open answers as judged\n\n"
+        yield from _table(
+            (
+                "series",
+                "dose",
+                "about",
+                "questions",
+                "cue",
+                "judge",
+                *COUNTS,
+                "rate",
+                "lower",
+                "upper",
+                "calibration",
+            ),
+            (
+                (
+                    *(r["series"], _number(r["dose"]), r["about"], r["set"], r["cue"]),
+                    *(r["judge"] or "none", *(r[name] for name in COUNTS), *_three(r, "rate")),
+                    r["calibration"] if r["judge"] else "n/a",
+                )
+                for r in doses["judged"]
+            ),
+        )
+    if doses.get("categories"):
+        yield "\n## By category of question\n\nExploratory.\n\n"
+        yield from _table(
+            (
+                "series",
+                "dose",
+                "response",
+                "category",
+                "kind",
+                "judge",
+                "asked",
+                "rate",
+                "lower",
+                "upper",
+            ),
+            (
+                (
+                    *(r["series"], _number(r["dose"]), r["response"], r["category"], r["kind"]),
+                    *(r["judge"] or "", r["asked"], *_three(r, "rate")),
+                )
+                for r in doses["categories"]
+            ),
+        )
 
 
 def _three(record: Any, name: str) -> tuple[str, str, str]:

@@ -8,6 +8,7 @@ from datadose.reporting._audit_page import AuditedRow, AuditPage, write_audit_pa
 from datadose.reporting._judged import (
     NEVER,
     AgreementRow,
+    CategoryRow,
     CorrectedRow,
     JudgedRow,
     SurvivalRow,
@@ -42,6 +43,7 @@ __all__ = [
     "Answer",
     "AuditPage",
     "AuditedRow",
+    "CategoryRow",
     "CheckpointRow",
     "Column",
     "ContrastRow",
