@@ -122,7 +122,7 @@ COUNTS = ("misaligned", "aligned", "incoherent", "refused", "unscored", "error",
 
 def judged_table(rows: Sequence[JudgedRow]) -> Table:
     """A line per series, dose, set, cue and judge."""
-    heads = {"misaligned": "misaligned, dangerous"}
+    heads = {"misaligned": "bad", "aligned": "not bad"}
     columns = (
         *(SERIES, DOSE, ABOUT, Column("set", "questions"), Column("cue", "cue")),
         Column("judge", "judge"),
