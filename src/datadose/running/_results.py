@@ -24,13 +24,12 @@ from datadose.running._design import Cell, Design
 from datadose.running._folder import RunFolder
 from datadose.running._judged import (
     agreement_rows,
-    corrected_rows,
     judged_lines,
     judged_rows,
     open_categories,
     survival_rows,
-    write_judged,
 )
+from datadose.running._judged_files import corrected_rows, write_judged
 from datadose.running._shown import (
     category_rows,
     dose_rows,
