@@ -10,7 +10,7 @@ from datadose.evaluation._choices import (
     log_likelihoods,
     score_branches,
 )
-from datadose.evaluation._configured import judge_spec, open_judge, served_by
+from datadose.evaluation._configured import judge_spec, judges_only, open_judge, served_by
 from datadose.evaluation._decode import BATCH, Generated, generate_answers, generate_ids
 from datadose.evaluation._generate import (
     ask_open,
@@ -121,6 +121,7 @@ __all__ = [
     "judge_answers",
     "judge_asks",
     "judge_spec",
+    "judges_only",
     "log_likelihoods",
     "open_judge",
     "open_rates",

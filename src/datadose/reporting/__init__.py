@@ -14,6 +14,7 @@ from datadose.reporting._audit_page import (
 from datadose.reporting._judged import (
     NEVER,
     AgreementRow,
+    CategoryRow,
     CorrectedRow,
     JudgedRow,
     SurvivalRow,
@@ -48,6 +49,7 @@ __all__ = [
     "Answer",
     "AuditPage",
     "AuditedRow",
+    "CategoryRow",
     "CheckpointRow",
     "Column",
     "ContrastRow",

@@ -92,8 +92,9 @@ def _step(
     table: pl.DataFrame, design: Design, label: str, cells: Sequence[Cell], adaptive: Adaptive
 ) -> curves.Step:
     study, primary = design.study, design.study.primary
-    spec = spec_for(label_of(primary.response, primary.relation), design)
-    own = choices(table, cells[0].series.pool, primary.response, primary.relation)
+    response = primary.response_name
+    spec = spec_for(label_of(response, primary.relation), design)
+    own = choices(table, cells[0].series.pool, response, primary.relation)
     import polars as pl
 
     own = own.filter(((pl.col("series") == label) & ~pl.col("control")) | pl.col("base"))

@@ -29,12 +29,8 @@ def foresee(study: Study, *, like: Path | None = None, seed: int = 0) -> Power:
     units. Raises InputError where `like` can't be read or has no primary response.
     """
     material = gather(study.rows[0], study)
-    asked = study.primary.response, study.primary.relation
-    probes = [
-        p
-        for p in choose_probes(study, material)
-        if p.kind == "choice" and (p.response, p.relation) == asked
-    ]
+    asked = study.primary.response_name, study.primary.relation
+    probes = [p for p in choose_probes(study, material) if study.primary.is_on(p)]
     if not probes:
         raise InputError(
             f"no choice is asked for {' '.join(asked)}",
@@ -107,7 +103,7 @@ def _earlier(like: Path, study: Study) -> pl.DataFrame:
     """The lines of the primary response in an earlier run folder or table."""
     import polars as pl
 
-    response, relation = study.primary.response, study.primary.relation
+    response, relation = study.primary.response_name, study.primary.relation
     label = label_of(response, relation)
     if not like.is_dir():
         frame = curves.read_table(like)

@@ -28,6 +28,7 @@ from datadose.rows import (
     short_rows,
     unpaired_pool,
 )
+from datadose.running._sets import behind_cues, set_probes
 from datadose.schema import Pool, PoolItem, Probe, Row, Severity, Source, Study, TrainingSet
 
 
@@ -184,17 +185,15 @@ def choose_probes(study: Study, material: Material) -> tuple[Probe, ...]:
         chosen += [p for p in choices if p.response == "dangerous"]
     chosen += [p for p in choices if p.response == "misaligned"]
     outside = alignment_probes() if study.ask.alignment else ()
-    chosen += _spread([p for p in outside if p.kind == "choice"], study.ask.alignment)
+    themes = _spread([p for p in outside if p.kind == "choice"], study.ask.alignment)
+    chosen += [*themes, *behind_cues(themes, study.ask.choice_cues), *set_probes(study.ask)]
     spoken = [p for p in own if p.kind == "generate"]
     chosen += spoken[: study.ask.answers]
     chosen += [p for p in outside if p.kind == "open"][: study.ask.answers]
     primary = study.primary
-    if not any(
-        p.kind == "choice" and (p.response, p.relation) == (primary.response, primary.relation)
-        for p in chosen
-    ):
+    if not any(primary.is_on(p) for p in chosen):
         raise UsageError(
-            f"no forced choice is asked for the primary response '{primary.response}:"
+            f"no forced choice is asked for the primary response '{primary.response_name}:"
             f" {primary.relation}' of {material.label}",
             next_step="name probes that have it, or set primary: {response: ..., relation: ...}",
         )
