@@ -38,6 +38,24 @@ def clean(
         Path | None, typer.Option(help="A pool or pack that knows answers, or has tests.")
     ] = None,
     trusted: Annotated[Path | None, typer.Option(help="Rows known to be right.")] = None,
+    evidence: Annotated[
+        Path | None,
+        typer.Option(help="A reference text, or JSONL of texts, from which answers are proposed."),
+    ] = None,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Put proposed answers in the place of the rows' own.")
+    ] = False,
+    form: Annotated[
+        Literal["none", "rules", "model"],
+        typer.Option(help="Better form for kept rows: by rules, or a model taught on --trusted."),
+    ] = "none",
+    post_train: Annotated[
+        bool,
+        typer.Option("--post-train", help="Train the audit's model on with what is left."),
+    ] = False,
+    model: Annotated[
+        str, typer.Option(help="Embedded name, folder or hub id, for what needs a model.")
+    ] = "smollm2-135m",
     seed: Annotated[int, typer.Option()] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
@@ -55,6 +73,11 @@ def clean(
         protect=protect,
         pool=pool,
         trusted=trusted,
+        evidence=evidence,
+        apply=apply,
+        form=form,
+        post_train=post_train,
+        model=model,
         seed=seed,
     )
     done = run_clean(rows, out, settings, on_event=Progress())
