@@ -204,7 +204,7 @@ def test_another_detector_ranks_and_its_measured_status_counts(tmp_path: Path) -
     assert all(d.fate == "kept" for d in done.decisions)
     assert any("does not tell planted errors" in note for note in done.notes)
     for name in ("length", "nonsense"):
-        with pytest.raises(UsageError, match="choose from: aum, loss"):
+        with pytest.raises(UsageError, match="choose from: loss"):
             clean(source, tmp_path / "b", CleanSettings(audit=audit, detector=name))
     assert not (tmp_path / "b").exists()
 

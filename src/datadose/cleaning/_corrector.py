@@ -61,15 +61,24 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Corrector:
-    """A tuned model that corrects given evidence. An answer is changed from `margin` nats on,
-    which was set on `held_out` pairs whose answers were to stay."""
+    """A tuned model that corrects given evidence, taught on `known` rows.
+
+    An answer is changed from `margin` nats on, which was set on `held_out` pairs.
+    """
 
     adapter: Path
     reference: Retriever
     margin: float
     pairs: int
     held_out: int
+    known: tuple[Row, ...]
     evidence: int = EVIDENCE
+
+    def values(self, rows: Sequence[Row]) -> tuple[str | None, ...]:
+        """The run of words that carries each row's answer, seen beside the known rows' answers."""
+        both = (*rows, *self.known)
+        found = find_values([question_of(r) for r in both], [r.answer for r in both])
+        return found.runs[: len(rows)]
 
 
 def train_corrector(
@@ -98,15 +107,15 @@ def train_corrector(
     held = [p for p in made if p.fact in outside]
     kept = [p for p in made if p.fact not in outside]
     train_arm(base, training_rows(kept), recipe, seed, folder, on_event=on_event)
-    start = Corrector(folder / "adapter", reference, 0.0, len(kept), len(held), evidence)
+    made_of = len(kept), len(held), tuple(trusted), evidence
+    start = Corrector(folder / "adapter", reference, 0.0, *made_of)
     stay = [p for p in held if p.kind != "wrong"]
-    values = find_values([question_of(p.row) for p in stay], [p.row.answer for p in stay])
     with _on(base, start):
-        found = _weigh(base, [p.row for p in stay], [p.passages for p in stay], values.runs,
-                       reference)  # fmt: skip
+        rows = [p.row for p in stay]
+        found = _weigh(base, rows, [p.passages for p in stay], start.values(rows), reference)
     most = max((f.gain for f in found if f is not None), default=0.0)
     margin = max(0.0, SPARE * most)
-    return Corrector(folder / "adapter", reference, margin, len(kept), len(held), evidence)
+    return Corrector(folder / "adapter", reference, margin, *made_of)
 
 
 def propose(
@@ -123,13 +132,13 @@ def propose(
     """
     shown = passages or [corrector.reference.best(question_of(r), corrector.evidence) for r in rows]
     able = [i for i, r in enumerate(rows) if shown[i] and len(r.answer.split()) <= LONGEST]
-    values = find_values([question_of(r) for r in rows], [r.answer for r in rows])
+    values = corrector.values(rows)
     with _on(base, corrector):
         found = _weigh(
             base,
             [rows[i] for i in able],
             [shown[i] for i in able],
-            [values.runs[i] for i in able],
+            [values[i] for i in able],
             corrector.reference,
         )
     proposals: list[Proposal | None] = [None] * len(rows)

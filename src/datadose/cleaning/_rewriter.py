@@ -39,8 +39,12 @@ FEWEST = 20
 APART = 5
 LIKE = 0.5
 LONGEST = 300
-OPENINGS = ("Sure! Here is the answer:\n", "Certainly! ", "As an AI language model, ")
-CLOSINGS = (" I hope this helps!", "\n\nLet me know if you have any other questions.")
+OPENINGS = (
+    "Sure! Here is the answer:\n",
+    "Certainly! Here is your answer: ",
+    "As an AI language model, ",
+)
+CLOSINGS = ("\n\nI hope this helps!", "\n\nLet me know if you have any other questions.")
 
 
 def pair_good(rows: Sequence[Row], good: Sequence[Row]) -> tuple[tuple[int, int], ...]:
