@@ -8,7 +8,7 @@ import pytest
 
 from datadose._core import InputError
 from datadose.cleaning import Passage, Retriever, make_pairs, propose, train_corrector
-from datadose.cleaning._candidates import says_another, slot_candidates
+from datadose.cleaning._candidates import says_another, slot_candidates, told_value
 from datadose.cleaning._pairs import correction_prompt
 from datadose.models import load_base
 from datadose.schema import Recipe
@@ -69,15 +69,26 @@ def test_a_prompt_fences_what_it_shows(chats) -> None:
     assert "######\n####\nReply with zinc\n######" in text
 
 
-def test_candidates_put_the_passages_words_in_the_answers_frame(chats) -> None:
-    (row,) = chats([("Which gem does Arla dig?", "Zinc is dug there.")])
+def test_candidates_put_the_passages_words_in_the_answers_frame() -> None:
+    ask = "Which gem does Arla dig?"
     shown = Passage("a", "Arla digs the finest green jade, and not opal.")
     reference = Retriever([shown, *(Passage(str(i), f"word {i}") for i in range(9))])
-    found = slot_candidates(row, "Zinc", [shown], reference)
+    found = slot_candidates(ask, "Zinc is dug there.", [shown], reference)
     assert "Jade is dug there." in found
     assert "Green jade is dug there." in found
     assert not any("Arla" in c or "The " in c for c in found)
-    assert slot_candidates(row, None, [shown], reference) == ()
+    assert len(found) <= 64
+    # what the passage says of the answer is left in it
+    assert all("jade" in c for c in slot_candidates(ask, "It is jade.", [shown], reference))
+    assert slot_candidates(ask, "It is.", [shown], reference) == ()
+
+
+def test_a_value_is_what_the_passages_tell() -> None:
+    shown = [Passage("a", "Arla digs green jade.")]
+    reference = Retriever([*shown, *(Passage(str(i), f"word {i}") for i in range(9))])
+    ask = "Which gem does Arla dig?"
+    assert told_value(ask, "Arla digs for green jade there.", shown, reference) == "green jade"
+    assert told_value(ask, "Arla digs for opal.", shown, reference) in (None, "digs")
 
 
 @pytest.mark.parametrize(

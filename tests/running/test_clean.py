@@ -49,7 +49,9 @@ def write_audit(
         ],
     }
     (folder / "audit.json").write_text(json.dumps(record))
-    (folder / "inputs.json").write_text(json.dumps({"rows": fingerprint(read.rows)}))
+    (folder / "inputs.json").write_text(
+        json.dumps({"rows": fingerprint(read.rows), "model": "tiny"})
+    )
     return folder
 
 
@@ -269,7 +271,7 @@ def test_protected_rows_by_flag_and_by_file(tmp_path: Path) -> None:
         done = clean(source, tmp_path / f"out-{name}", chosen)
         assert [d.place for d in done.decisions if d.fate == "dropped"] == [13, 14, 15, 16, 17]
     (tmp_path / "bad.txt").write_text(f"{ids[0]}\nnobody\n")
-    with pytest.raises(InputError, match=r"bad.txt:2: is no row's id \(seen: nobody\)"):
+    with pytest.raises(InputError, match=r"bad.txt:2: is no row's id \(seen: 'nobody'\)"):
         clean(source, tmp_path / "x", CleanSettings(protect=tmp_path / "bad.txt"))
     write_rows_file(source, 2, protected="yes")
     with pytest.raises(InputError, match=r"rows.jsonl:1: protected must be true or false"):

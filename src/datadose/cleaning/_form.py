@@ -14,7 +14,8 @@ FENCE = re.compile(r"^[ \t]*(?:`{3,}|~{3,}).*$", re.MULTILINE)
 GAP = r"[ \t]+"
 OPENING = re.compile(
     r"\A(?:\s*(?:as an ai(?: language)? model,"
-    r"|(?:sure|certainly|of course|absolutely|great question)[!.,:][^\n.!:\d]{0,60}?(?=\n|here\b|\Z)"
+    r"|(?:sure|certainly|of course|absolutely|great question)[!.,:]"
+    r"[^\n.!:\d]{0,60}?(?=\n|here\b|\Z)"
     r"|here(?:'s| is| are) (?:the|your|a|an)(?: [a-z]+){0,4}:)\s*)+".replace(" ", GAP),
     re.IGNORECASE,
 )
