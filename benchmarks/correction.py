@@ -56,6 +56,7 @@ def main() -> None:
     parser.add_argument("--model", default="smollm2-135m")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--wordings", type=int, default=3, help="asked of each test fact")
+    parser.add_argument("--pairs", type=int, default=160, help="to learn from, at most")
     parser.add_argument("--limit", type=int, help="so many test facts of each pack")
     parser.add_argument("--stages", type=int, default=len(STAGES), help="so many of the six")
     parser.add_argument("--work", type=Path, default=Path("runs/correction"))
@@ -78,10 +79,10 @@ def main() -> None:
         for i in order[half:][: o.limit]:
             own = [x for x in pack.pool.items if x.fact == pack.facts[i].id]
             tested += own[: o.wordings]
-    work = o.work / "-".join([*o.packs, o.model, str(o.seed)])
+    work = o.work / "-".join([*o.packs, o.model, str(o.seed), str(o.pairs)])
     corrector = train_corrector(
-        base, rows_of([Case(i, i.correct) for i in trusted]), passages, work, seed=o.seed,
-        on_event=tell,
+        base, rows_of([Case(i, i.correct) for i in trusted]), passages, work, most=o.pairs,
+        seed=o.seed, on_event=tell,
     )  # fmt: skip
     print(f"{corrector.pairs} pairs, margin {corrector.margin:.2f} nats", flush=True)
     own_passage = {p.id: p for p in passages}
@@ -93,13 +94,15 @@ def main() -> None:
         ]
         # few changes are to be told from none among right rows: all are put; of the rest, half
         cases = cases if (way, kind) == ("found", "right") else cases[::2]
-        after = answers(base, corrector, cases, way, own_passage, work / f"{way}-{kind}.json")
+        after = answers(
+            base, corrector, cases, way, own_passage, work / f"{way}-{kind}-{len(cases)}.json"
+        )
         lines.append(line(way, kind, cases, after))
         print(lines[-1], flush=True)
         if o.out:  # whole after each stage, so that a page can be had from what is finished
-            text = "\n".join([*lines, *tail(corrector)]) + "\n"
+            text = "\n".join([*lines, *tail()]) + "\n"
             o.out.write_text(text, encoding="utf-8")
-    print("\n".join([*lines, *tail(corrector)]))
+    print("\n".join([*lines, *tail()]))
 
 
 def tell(event: dict[str, object]) -> None:
@@ -175,9 +178,10 @@ def head(o, corrector: Corrector, trusted: int, facts: int) -> list[str]:  # typ
     return [
         "# Correction given evidence",
         "",
-        f"`python benchmarks/correction.py --packs {' '.join(o.packs)} --seed {o.seed}` wrote this",
-        f"page with {o.model}. {trusted} right rows of half of the facts gave",
-        f"{corrector.pairs} pairs to learn from; {corrector.held_out} right rows of facts held out",
+        f"`python benchmarks/correction.py --packs {' '.join(o.packs)} --wordings {o.wordings}"
+        f" --pairs {o.pairs}`",
+        f"wrote this page with {o.model}, seed {o.seed}. {trusted} right rows of half of the facts",
+        f"gave {corrector.pairs} pairs to learn from; {corrector.held_out} right rows of facts held out",
         f"of these set the margin, {corrector.margin:.2f} nats. Asked: rows of the {facts} other",
         "facts, once with the right answer and once with a wrong one of the pack's own (subtle",
         "and obvious by turns). Every row is put to the corrector, no detector before it. Restored",
@@ -188,7 +192,7 @@ def head(o, corrector: Corrector, trusted: int, facts: int) -> list[str]:  # typ
     ]
 
 
-def tail(corrector: Corrector) -> list[str]:
+def tail() -> list[str]:
     return [
         "",
         "Copying the input instead: every right row right, no wrong row restored.",
