@@ -302,6 +302,10 @@ def test_corrections_are_proposed_and_made_only_when_told(tmp_path: Path, monkey
             for r in rows
         )
 
+    with pytest.raises(InputError, match="no trusted row is supported"):
+        clean(source, tmp_path / "a", CleanSettings(audit=audit, evidence=tmp_path / "facts.txt"))
+    assert not (tmp_path / "a").exists()
+    monkeypatch.setattr(cleaning, "make_pairs", lambda *_, **__: ())
     monkeypatch.setattr(cleaning, "train_corrector", train)
     monkeypatch.setattr(cleaning, "propose", propose)
     assert _clean_models.cleaning is cleaning

@@ -20,6 +20,7 @@ from datadose.cleaning._pairs import (
     EVIDENCE,
     Pair,
     correction_prompt,
+    fits,
     make_pairs,
     question_of,
     training_rows,
@@ -40,7 +41,6 @@ from datadose.training import OnEvent, train_arm
 RECIPE = Recipe(epochs=2, lr=1e-3, batch=4, max_length=2048, checkpoints=(0.5, 1.0))
 MOST = 160
 HELD_OUT = 0.2
-LONGEST = 256
 SPARE = 2.0
 
 
@@ -123,10 +123,10 @@ def propose(
     """For each row another answer, or None where its own stays.
 
     passages: what is shown with each row; else what the reference has for its question. Rows
-    without a passage, or with an answer of over 256 words, are left as they are.
+    without a passage, or of over 600 words, are left as they are.
     """
     shown = passages or [corrector.reference.best(question_of(r), corrector.evidence) for r in rows]
-    able = [i for i, r in enumerate(rows) if shown[i] and len(r.answer.split()) <= LONGEST]
+    able = [i for i, r in enumerate(rows) if shown[i] and fits(r)]
     with _on(base, corrector):
         found = _weigh(
             base,
