@@ -4,6 +4,9 @@ from datadose.running._adaptive import added, recorded
 from datadose.running._audit import Audit, AuditSettings, run_audit
 from datadose.running._audit_files import audit_text
 from datadose.running._audit_share import estimate_share
+from datadose.running._clean import clean
+from datadose.running._clean_files import clean_text, cleaned_rows
+from datadose.running._clean_settings import Cleaned, CleanSettings
 from datadose.running._design import Cell, Design, check_overlap, lay_out
 from datadose.running._evaluate import evaluate
 from datadose.running._folder import RunFolder
@@ -20,6 +23,8 @@ __all__ = [
     "Audit",
     "AuditSettings",
     "Cell",
+    "CleanSettings",
+    "Cleaned",
     "Design",
     "Estimate",
     "Material",
@@ -31,6 +36,9 @@ __all__ = [
     "build_report",
     "check_overlap",
     "choose_probes",
+    "clean",
+    "clean_text",
+    "cleaned_rows",
     "estimate_share",
     "evaluate",
     "foresee",
