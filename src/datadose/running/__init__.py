@@ -11,8 +11,22 @@ from datadose.running._foresee import foresee
 from datadose.running._gather import Material, answer_lengths, choose_probes, gather, mixer
 from datadose.running._opened import Named, name_model, opened
 from datadose.running._plan import Estimate, plan_study
+from datadose.running._proof import Proof, ProofSettings, proof_text, prove, share_after
+from datadose.running._prove import (
+    Gap,
+    Moved,
+    Questions,
+    Rate,
+    choose_questions,
+    compare,
+    make_sets,
+    moves,
+    rates,
+    won_back,
+)
 from datadose.running._results import build_report, write_results
 from datadose.running._run import plan_arms, probe_names, rebuild, run_arms, run_study
+from datadose.running._sets import run_sets
 from datadose.running._study import load_study
 
 __all__ = [
@@ -21,8 +35,14 @@ __all__ = [
     "Cell",
     "Design",
     "Estimate",
+    "Gap",
     "Material",
+    "Moved",
     "Named",
+    "Proof",
+    "ProofSettings",
+    "Questions",
+    "Rate",
     "RunFolder",
     "added",
     "answer_lengths",
@@ -30,22 +50,32 @@ __all__ = [
     "build_report",
     "check_overlap",
     "choose_probes",
+    "choose_questions",
+    "compare",
     "estimate_share",
     "evaluate",
     "foresee",
     "gather",
     "lay_out",
     "load_study",
+    "make_sets",
     "mixer",
+    "moves",
     "name_model",
     "opened",
     "plan_arms",
     "plan_study",
     "probe_names",
+    "proof_text",
+    "prove",
+    "rates",
     "rebuild",
     "recorded",
     "run_arms",
     "run_audit",
+    "run_sets",
     "run_study",
+    "share_after",
+    "won_back",
     "write_results",
 ]

@@ -80,7 +80,7 @@ def gather(source: Source, study: Study, *, with_probes: bool = True) -> Materia
     added: tuple[Row, ...] = ()
     if source.add is not None:
         added = short_rows(read_rows(Path(source.add)).rows, source.max_words)
-    probes = _named(source.probes) if with_probes and source.probes else own
+    probes = named_probes(source.probes) if with_probes and source.probes else own
     return Material(source.name, probes, replace_name(pool, source.name), added, dropped)
 
 
@@ -112,7 +112,7 @@ def _unpaired(source: Source, study: Study, limit: int | None) -> Material:
         used = pair_up(offered, limit, match=study.match_lengths)
     else:
         used = replace(offered, right=offered.right[:limit])
-    return Material(source.name, _named(source.probes), used, offered=offered)
+    return Material(source.name, named_probes(source.probes), used, offered=offered)
 
 
 def _as_pool(rows: UnpairedPool) -> Pool:
@@ -137,7 +137,7 @@ def first_facts(pool: Pool, limit: int | None) -> Pool:
     return Pool(name=pool.name, items=tuple(i for i in pool.items if i.fact in kept))
 
 
-def _named(names: Sequence[str]) -> tuple[Probe, ...]:
+def named_probes(names: Sequence[str]) -> tuple[Probe, ...]:
     """The probes of packs and probe files, in order; an id may stand once."""
     found: dict[str, Probe] = {}
     for name in names:
