@@ -4,6 +4,8 @@ from datadose.running._adaptive import added, recorded
 from datadose.running._audit import Audit, AuditSettings, run_audit
 from datadose.running._audit_files import audit_text
 from datadose.running._audit_share import estimate_share
+from datadose.running._clean import Cleaned, CleanSettings, clean
+from datadose.running._clean_files import clean_text
 from datadose.running._design import Cell, Design, check_overlap, lay_out
 from datadose.running._evaluate import evaluate
 from datadose.running._folder import RunFolder
@@ -33,6 +35,8 @@ __all__ = [
     "Audit",
     "AuditSettings",
     "Cell",
+    "CleanSettings",
+    "Cleaned",
     "Design",
     "Estimate",
     "Gap",
@@ -51,6 +55,8 @@ __all__ = [
     "check_overlap",
     "choose_probes",
     "choose_questions",
+    "clean",
+    "clean_text",
     "compare",
     "estimate_share",
     "evaluate",
