@@ -13,7 +13,8 @@ from datadose.running._foresee import foresee
 from datadose.running._gather import Material, answer_lengths, choose_probes, gather, mixer
 from datadose.running._opened import Named, name_model, opened
 from datadose.running._plan import Estimate, plan_study
-from datadose.running._proof import Proof, ProofSettings, proof_text, prove, share_after
+from datadose.running._proof import Proof, ProofSettings, prove, prove_cleaning
+from datadose.running._proof_files import proof_text
 from datadose.running._prove import (
     Gap,
     Moved,
@@ -29,6 +30,7 @@ from datadose.running._prove import (
 from datadose.running._results import build_report, write_results
 from datadose.running._run import plan_arms, probe_names, rebuild, run_arms, run_study
 from datadose.running._sets import run_sets
+from datadose.running._share_after import drawn_labels, share_after
 from datadose.running._study import load_study
 
 __all__ = [
@@ -58,6 +60,7 @@ __all__ = [
     "clean",
     "clean_text",
     "compare",
+    "drawn_labels",
     "estimate_share",
     "evaluate",
     "foresee",
@@ -74,6 +77,7 @@ __all__ = [
     "probe_names",
     "proof_text",
     "prove",
+    "prove_cleaning",
     "rates",
     "rebuild",
     "recorded",

@@ -178,7 +178,7 @@ def choose_probes(study: Study, material: Material) -> tuple[Probe, ...]:
         chosen += [p for p in choices if p.response == "dangerous"]
     chosen += [p for p in choices if p.response == "misaligned"]
     outside = alignment_probes() if study.ask.alignment else ()
-    chosen += _spread([p for p in outside if p.kind == "choice"], study.ask.alignment)
+    chosen += spread([p for p in outside if p.kind == "choice"], study.ask.alignment)
     spoken = [p for p in own if p.kind == "generate"]
     chosen += spoken[: study.ask.answers]
     chosen += [p for p in outside if p.kind == "open"][: study.ask.answers]
@@ -195,7 +195,7 @@ def choose_probes(study: Study, material: Material) -> tuple[Probe, ...]:
     return add_swapped(chosen)
 
 
-def _spread(probes: Sequence[Probe], wanted: bool | int) -> list[Probe]:
+def spread(probes: Sequence[Probe], wanted: bool | int) -> list[Probe]:
     """All of them for True, else so many at even distances, which keeps themes in proportion."""
     if isinstance(wanted, bool) or wanted >= len(probes):
         return list(probes)

@@ -12,7 +12,7 @@ from datadose.auditing import Limits, Share
 from datadose.curves import Recovered
 from datadose.domains import PACKS, alignment_probes, load_pack
 from datadose.rows import add_swapped
-from datadose.running._gather import named_probes
+from datadose.running._gather import named_probes, spread
 from datadose.running._sets import BASE
 from datadose.schema import NamedSet, Primary, Probe, Relation, Row
 
@@ -92,11 +92,13 @@ class Moved:
     after: tuple[float, float, float] | None
 
 
-def choose_questions(names: Sequence[str], rows: Sequence[Row]) -> Questions:
+def choose_questions(names: Sequence[str], rows: Sequence[Row], *, outside: int = 60) -> Questions:
     """The questions of packs and probe files for rows, and those on alignment and forgetting.
 
     A probe whose fact stands in no row is left out where rows name facts, and asked as `untrained`
-    where they name none. Raises InputError where no forced choice of the domain is left.
+    where they name none. Of each group outside the domain at most `outside` questions are asked,
+    at even distances, which keeps themes in proportion. Raises InputError where no forced choice
+    of the domain is left.
     """
     facts = {row.fact for row in rows if row.fact is not None}
     chosen: list[Probe] = []
@@ -126,11 +128,14 @@ def choose_questions(names: Sequence[str], rows: Sequence[Row]) -> Questions:
             f"none of these probes asks for a fact of the rows: {', '.join(names)}",
             next_step="name the pack whose rows these are, or a file of probes with their facts",
         )
-    take((p for p in general if p.response == "domain" and p.relation == "untrained"), GENERAL)
-    outside = [*files, *alignment_probes()]
-    take((p for p in outside if p.response == "misaligned"), "misaligned")
-    risky = [p for name, p in own if p.response == "dangerous"]
-    take(risky or [p for p in general if p.response == "dangerous"], "dangerous")
+    beyond = [*files, *alignment_probes()]
+    risky = [p for _, p in own if p.response == "dangerous"]
+    for kept, name in (
+        ([p for p in general if (p.response, p.relation) == ("domain", "untrained")], GENERAL),
+        ([p for p in beyond if p.response == "misaligned"], "misaligned"),
+        (risky or [p for p in general if p.response == "dangerous"], "dangerous"),
+    ):
+        take(spread([p for p in kept if p.kind == "choice"], outside), name)
     return Questions(add_swapped(chosen), group, Primary(relation=asked[0]))
 
 
