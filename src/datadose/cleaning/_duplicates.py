@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from datadose.cleaning._decisions import Decision
@@ -14,7 +15,7 @@ from datadose.schema import Row
 
 NEAR = 0.9
 # answers that a row is compared with for each near prompt: some prompts stand in thousands of rows
-LOOKED_AT = 100
+LOOKED_AT = 20
 # what a question hangs on though it is one word of many
 MARK = re.compile(
     r"\d+(?:[.,]\d+)*|[-+*/=<>%^&|~$€£]|n[’']t\b|\b(?:not?|never|none|nor|cannot|without)\b"
@@ -104,9 +105,14 @@ def _trimmed(text: str) -> str:
     return "\n".join(line.rstrip() for line in text.strip().splitlines())
 
 
+@lru_cache(maxsize=4096)
+def _words(text: str) -> frozenset[str]:
+    return word_set(text)
+
+
 def _alike(a: str, b: str, near: float) -> bool:
     """Whether two texts are nearly the same, as Twin says."""
-    x, y = word_set(a), word_set(b)
+    x, y = _words(a), _words(b)
     if not x | y:
         return _trimmed(a) == _trimmed(b)
     if len(x & y) < near * len(x | y) - 1e-12 or not (x <= y or y <= x):
