@@ -2,11 +2,11 @@
 
 .venv/bin/python benchmarks/cleaning.py --work runs/cleaning --out docs/results/cleaning.md
 
-For every seed a pack is mixed at a known dose, its rows are audited (`datadose audit --label`, a
-person's labels simulated from the truth, for the drawn rows only) and cleaned (`datadose clean`, the
+For every seed a pack is mixed at a known dose, its rows are audited (`datadose audit --label`, with
+labels simulated from the truth, for the drawn rows only) and cleaned (`datadose clean`, the
 rule `careful`). Arms at equal steps: dirty, cleaned, random-pruned, oracle, and the rows left by
-pruning a fixed 70%. The same again at dose 0. What is finished stays in --work; --seed and --part do
-one seed and one part, so that the work can be cut into short jobs.
+pruning a fixed 70%. The same again at dose 0. What is finished stays in --work; --seed and --part
+do one seed and one part, so that the work can be cut into short jobs.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from datadose.schema import NamedSet, Pool, Recipe, Row, SetSeries, TrainingSet
 from datadose.training import total_steps
 
 SYSTEM = "Answer in one sentence."
-FIXED = "fixed 70%"
+FIXED = "fixed-70"
 CLEAN, CLEAN_CLEANED = "clean", "clean cleaned"
 PARTS = ("audit", "arms", "fixed", "zero")
 PAIRS = (
@@ -232,7 +232,7 @@ def report(o: argparse.Namespace) -> list[str]:
     asked = questions(o)
     gaps = compare(table, asked.group, PAIRS)
     alike = compare(table, asked.group, PAIRS, target="like these")
-    lines = [
+    return [
         *shown(o, table, asked, gaps, audits, zeros),
         "## Audits and what cleaning did",
         "",
@@ -269,7 +269,6 @@ def report(o: argparse.Namespace) -> list[str]:
             for g, h in zip(gaps, alike, strict=True)
         ),
     ]
-    return lines
 
 
 def limits(g: Gap) -> str:
@@ -312,8 +311,8 @@ def shown(o, table, asked, gaps, audits, zeros) -> list[str]:  # type: ignore[no
     won = (
         f"- Recovered share: {back.estimate:.2f} ({back.lower:.2f} to {back.upper:.2f})."
         if back.estimate is not None
-        else f"- Recovered share: not printed ({back.note}; dirty minus oracle {loss.estimate:+.3f},"
-        f" {limits(loss)})."
+        else f"- Recovered share: not printed ({back.note};"
+        f" dirty minus oracle {loss.estimate:+.3f}, {limits(loss)})."
     )
     shares = [read_json(o.work / f"dose-0-seed-{z.seed}" / "audit" / "audit.json")["share"]
               for z in zeros]  # fmt: skip
