@@ -50,11 +50,11 @@ def recovered(
     loss = difference(best, bad, level=level)
     if loss.lower <= LOSS:
         note = f"best minus bad is not above {LOSS:g} by its lower limit"
-        return Recovered(None, None, None, level, loss.lower, note)
+        return Recovered(None, None, None, level, float(loss.lower), note)
     gained, lost = _shared_gaps(bad, treated, best)
     if len(lost) < 2:
         note = "a ratio has no limits with one seed"
-        return Recovered(None, None, None, level, loss.lower, note)
+        return Recovered(None, None, None, level, float(loss.lower), note)
     n, d = float(gained.mean()), float(lost.mean())
     ends: list[float] = []
     # half an answer in all of them, as in `difference`: seeds that agree are no certainty
@@ -67,10 +67,12 @@ def recovered(
         vn, vd = max(vn, floor), max(vd, floor)
         a, b, c = d * d - t2 * vd, n * d - t2 * both, n * n - t2 * vn
         if a <= 0:
-            return Recovered(None, None, None, level, loss.lower, "the loss is too uncertain")
+            return Recovered(
+                None, None, None, level, float(loss.lower), "the loss is too uncertain"
+            )
         root = float(np.sqrt(max(b * b - a * c, 0.0)))
         ends += [(b - root) / a, (b + root) / a]
-    return Recovered(n / d, min(ends), max(ends), level, loss.lower)
+    return Recovered(n / d, min(ends), max(ends), level, float(loss.lower))
 
 
 def _shared_gaps(

@@ -67,7 +67,7 @@ class Gap:
     @property
     def equivalent(self) -> bool:
         """Whether both limits are within 0.05."""
-        return self.lower >= -MARGIN and self.upper <= MARGIN
+        return bool(self.lower >= -MARGIN and self.upper <= MARGIN)
 
 
 @dataclass(frozen=True)
@@ -200,9 +200,8 @@ def compare(
             if a.is_empty() or b.is_empty():
                 continue
             d = curves.difference(a, b, target=cast(Any, target))
-            found.append(
-                Gap(name, one, other, d.estimate, d.lower, d.upper, d.questions, d.seeds, d.note)
-            )
+            ends = float(d.lower), float(d.upper)
+            found.append(Gap(name, one, other, d.estimate, *ends, d.questions, d.seeds, d.note))
     return found
 
 
@@ -218,7 +217,8 @@ def rates(table: pl.DataFrame, group: Mapping[str, str]) -> list[Rate]:
             nothing = own.with_columns(good=pl.lit(0), seed=pl.lit(None, pl.Int64))
             zero = nothing.unique("question")
             d = curves.difference(own, zero)
-            found.append(Rate(name, label, d.estimate, max(0.0, d.lower), d.upper, len(own)))
+            ends = max(0.0, float(d.lower)), float(d.upper)
+            found.append(Rate(name, label, d.estimate, *ends, len(own)))
     return found
 
 
