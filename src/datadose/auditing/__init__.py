@@ -18,6 +18,7 @@ from datadose.auditing._calibrate import (
 from datadose.auditing._checks import check_rows
 from datadose.auditing._combine import rank_average, topsis
 from datadose.auditing._evidence import Evidence, NotMeasuredError, detector, ranks, timed
+from datadose.auditing._fence import fenced
 from datadose.auditing._labels import (
     Label,
     Labelled,
@@ -70,6 +71,7 @@ __all__ = [
     "detector",
     "draw_sample",
     "fact_names",
+    "fenced",
     "gather_evidence",
     "inclusion",
     "labels_alone",

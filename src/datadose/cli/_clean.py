@@ -38,6 +38,24 @@ def clean(
         Path | None, typer.Option(help="A pool or pack that knows answers, or has tests.")
     ] = None,
     trusted: Annotated[Path | None, typer.Option(help="Rows known to be right.")] = None,
+    evidence: Annotated[
+        Path | None,
+        typer.Option(help="A reference text, or JSONL of texts, from which answers are proposed."),
+    ] = None,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Put proposed answers in the place of the rows' own.")
+    ] = False,
+    form: Annotated[
+        Literal["none", "rules", "model"],
+        typer.Option(help="Better form for kept rows: by rules, or a model taught on --trusted."),
+    ] = "none",
+    post_train: Annotated[
+        bool,
+        typer.Option("--post-train", help="Train the audit's model on with what is left."),
+    ] = False,
+    model: Annotated[
+        str, typer.Option(help="Embedded name, folder or hub id, for what needs a model.")
+    ] = "smollm2-135m",
     seed: Annotated[int, typer.Option()] = 0,
     prove: Annotated[
         bool, typer.Option("--prove", help="Retrain on rows before and after, and compare.")
@@ -45,12 +63,6 @@ def clean(
     probes: Annotated[
         list[str] | None,
         typer.Option(help="For --prove: a pack or a file of probes that ask what the rows teach."),
-    ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            help="For --prove: embedded name, folder or hub id; smollm2-135m if not given."
-        ),
     ] = None,
     seeds: Annotated[
         int | None, typer.Option(min=1, help="For --prove: seeds of every arm; else 5.")
@@ -87,7 +99,6 @@ def clean(
 
     told = {
         "probes": tuple(probes) if probes else None,
-        "model": model,
         "seeds": None if seeds is None else tuple(range(seeds)),
         "epochs": epochs,
         "outside": outside,
@@ -99,7 +110,7 @@ def clean(
         raise UsageError(
             f"{', '.join(f'--{name}' for name in given)} go with --prove", next_step="add --prove"
         )
-    how = ProofSettings(**{"probes": (), **given})
+    how = ProofSettings(**{"probes": (), "model": model, **given})
     if prove:
         how.check()
 
@@ -112,6 +123,11 @@ def clean(
         protect=protect,
         pool=pool,
         trusted=trusted,
+        evidence=evidence,
+        apply=apply,
+        form=form,
+        post_train=post_train,
+        model=model,
         seed=seed,
     )
     done = run_clean(rows, out, settings, on_event=Progress())

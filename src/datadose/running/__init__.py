@@ -4,8 +4,9 @@ from datadose.running._adaptive import added, recorded
 from datadose.running._audit import Audit, AuditSettings, run_audit
 from datadose.running._audit_files import audit_text
 from datadose.running._audit_share import estimate_share
-from datadose.running._clean import Cleaned, CleanSettings, clean
-from datadose.running._clean_files import clean_text
+from datadose.running._clean import clean
+from datadose.running._clean_files import clean_text, cleaned_rows
+from datadose.running._clean_settings import Cleaned, CleanSettings
 from datadose.running._design import Cell, Design, check_overlap, lay_out
 from datadose.running._evaluate import evaluate
 from datadose.running._folder import RunFolder
@@ -59,6 +60,7 @@ __all__ = [
     "choose_questions",
     "clean",
     "clean_text",
+    "cleaned_rows",
     "compare",
     "drawn_labels",
     "estimate_share",

@@ -3,54 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from datadose import auditing, cleaning
-from datadose._core import UsageError
-from datadose.cleaning import By, Decision, Drop, Known, Quota, Twin
-from datadose.rows import RowsFile, fingerprint, raw_rows, read_rows
-from datadose.running._clean_files import check_own, write_cleaned
+from datadose._core import UsageError, digest
+from datadose.cleaning import Decision, Known, Passage, Proposal, Quota, Twin
+from datadose.rows import fingerprint, raw_rows, read_rows
+from datadose.running._clean_files import check_own, cleaned_rows, write_cleaned
 from datadose.running._clean_inputs import Audited, protected_ids, read_audit
+from datadose.running._clean_models import (
+    apply_proposals,
+    correct,
+    rewrite_form,
+    train_on,
+    write_proposals,
+)
+from datadose.running._clean_settings import Cleaned, CleanSettings, check_settings
 from datadose.running._folder import RunFolder
 from datadose.running._pools import named_pool
 from datadose.schema import Pool, Row
 
-
-@dataclass(frozen=True)
-class CleanSettings:
-    """How rows are cleaned.
-
-    audit: folder of an audit of the same rows; without one only what is known is dropped.
-    by: how much of its share is dropped for suspicion (`quota`); `share` is told in its place.
-    detector: another one than the audit chose. duplicates: which repeats are dropped.
-    protect: a file of ids that must stay. pool: a file or pack that knows answers, or has tests;
-    trusted: rows known to be right. Rows found wrong whose answer one of the two knows are
-    corrected instead of dropped.
-    """
-
-    audit: Path | None = None
-    by: By = "careful"
-    share: float | None = None
-    detector: str | None = None
-    duplicates: Drop = "same"
-    protect: Path | None = None
-    pool: Path | None = None
-    trusted: Path | None = None
-    seed: int = 0
-
-
-@dataclass(frozen=True)
-class Cleaned:
-    """What became of rows: a decision for each, `raw` as their file has them, and the rule."""
-
-    source: RowsFile
-    raw: tuple[str, ...]
-    decisions: tuple[Decision, ...]
-    quota: Quota
-    detector: str | None
-    notes: tuple[str, ...]
+if TYPE_CHECKING:
+    from datadose.models import BaseModel
 
 
 def clean(
@@ -72,40 +48,81 @@ def clean(
     raw = raw_rows(Path(path), source)
     run = RunFolder(folder)
     check_own(folder)
-    told = settings.share is not None or settings.by != "careful" or settings.detector is not None
-    if settings.audit is None and told:
-        raise UsageError(
-            "--by, --share and --detector go with an audit, which ranks the rows",
-            next_step="datadose audit ROWS --out DIR, then clean with --audit DIR",
-        )
+    check_settings(settings)
     audited = (
         read_audit(settings.audit, rows, detector=settings.detector) if settings.audit else None
     )
     protected = protected_ids(rows, raw, Path(path), source.lines, settings.protect)
     pool = named_pool(settings.pool)
     trusted = read_rows(settings.trusted).rows if settings.trusted else ()
+    passages = cleaning.read_reference(settings.evidence) if settings.evidence else ()
+    known = known_rows(rows, audited, pool, trusted)
+    right = (*trusted, *(r for r in rows if known.get(r.id) is False))
+    if passages and len(right) < cleaning.FEWEST_TRUSTED:
+        raise UsageError(
+            f"--evidence needs {cleaning.FEWEST_TRUSTED} rows known to be right to learn from,"
+            f" {len(right)} are",
+            next_step="give them with --trusted, or label rows in the audit",
+        )
     run.keep_fixed(
         "inputs",
-        _inputs(rows, protected, audited, pool, trusted, settings),
+        _inputs(rows, protected, audited, pool, trusted, passages, settings),
         next_step="use another --out",
     )
-    known = known_rows(rows, audited, pool, trusted)
-    right = [name for name, wrong in known.items() if not wrong]
-    twins = cleaning.find_twins(rows, first=(protected, right))
+    twins = cleaning.find_twins(rows, first=(protected, [r.id for r in right]))
     known = spread(rows, twins, known)
     decisions, quota = _pruned(rows, audited, known, protected, twins, settings)
     answers = cleaning.known_answers(rows, pool=pool, trusted=trusted)
     decisions = [_corrected(rows[d.place], d, answers) for d in decisions]
+    base = _base(settings)
+    work = folder / "work"
+    proposals: dict[int, Proposal] = {}
+    if passages and base is not None:
+        proposals = correct(
+            base, rows, decisions, right, passages, work / "corrector",
+            gated=audited is not None, seed=settings.seed, on_event=on_event,
+        )  # fmt: skip
+        decisions = apply_proposals(decisions, proposals) if settings.apply else decisions
+        write_proposals(folder, source, decisions, proposals)
+    if settings.form != "none":
+        decisions = rewrite_form(
+            rows, decisions, base=base if settings.form == "model" else None, good=trusted,
+            folder=work / "rewriter", seed=settings.seed, on_event=on_event,
+        )  # fmt: skip
+    notes = _notes(audited, quota, settings)
+    if proposals and not settings.apply:
+        notes = (
+            *notes,
+            f"{len(proposals)} corrections are proposed in proposals.jsonl and none was made:"
+            " read them, or use --apply",
+        )
     cleaned = Cleaned(
         source,
         raw,
         cleaning.settle(rows, _marked(rows, decisions, twins)),
         quota,
         audited.detector if audited else None,
-        _notes(audited, quota, known, settings),
+        notes,
+        proposals,
     )
+    if settings.post_train and base is not None and settings.audit is not None:
+        left = cleaned_rows(rows, cleaned.decisions)
+        train_on(base, left, settings.audit, folder / "post-train", seed=settings.seed,
+                 on_event=on_event)  # fmt: skip
     write_cleaned(cleaned, folder)
     return cleaned
+
+
+def _base(s: CleanSettings) -> BaseModel | None:
+    """The base, where anything needs one."""
+    from datadose.models import check_head, check_tries, load_base
+
+    if s.evidence is None and s.form != "model" and not s.post_train:
+        return None
+    base = load_base(s.model)
+    check_head(base)
+    check_tries(base)
+    return base
 
 
 def _inputs(
@@ -114,11 +131,10 @@ def _inputs(
     audited: Audited | None,
     pool: Pool | None,
     trusted: tuple[Row, ...],
+    passages: tuple[Passage, ...],
     s: CleanSettings,
 ) -> dict[str, Any]:
     """What must not change between the calls on one folder."""
-    from datadose._core import digest
-
     return {
         "rows": fingerprint(rows),
         "protected": digest(sorted(protected)),
@@ -128,6 +144,11 @@ def _inputs(
         "duplicates": s.duplicates,
         "pool": digest(pool.model_dump(mode="json")) if pool else None,
         "trusted": fingerprint(trusted),
+        "evidence": digest([p.text for p in passages]),
+        "apply": s.apply,
+        "form": s.form,
+        "post_train": s.post_train,
+        "model": s.model,
         "seed": s.seed,
     }
 
@@ -225,9 +246,7 @@ def _marked(
     return found
 
 
-def _notes(
-    audited: Audited | None, quota: Quota, known: dict[str, bool], s: CleanSettings
-) -> tuple[str, ...]:
+def _notes(audited: Audited | None, quota: Quota, s: CleanSettings) -> tuple[str, ...]:
     found = []
     if audited is None:
         found.append("no audit was given: only repeats and rows known to be wrong were looked for")

@@ -16,17 +16,18 @@ from datadose.rows import make_rows, write_rows
 from datadose.schema import Message, Row
 
 if TYPE_CHECKING:
-    from datadose.running._clean import Cleaned
+    from datadose.running._clean_settings import Cleaned
 
 FILES = ("kept.jsonl", "changed.jsonl", "dropped.jsonl", "cleaned.jsonl", "ledger.csv")
 SUMMARY = "clean.json"
+PROPOSALS = "proposals.jsonl"
 
 
 def check_own(folder: Path) -> None:
     """Refuse a folder in which files of these names lie that no cleaning wrote."""
     if (folder / "inputs.json").is_file():
         return
-    strange = [name for name in (*FILES, SUMMARY) if (folder / name).exists()]
+    strange = [name for name in (*FILES, SUMMARY, PROPOSALS) if (folder / name).exists()]
     if strange:
         raise InputError(
             f"holds {', '.join(strange)}, which no cleaning wrote",
@@ -131,6 +132,7 @@ def as_record(cleaned: Cleaned) -> dict[str, Any]:
         "conflicts": sum(d.conflict for d in cleaned.decisions),
         "for_suspicion": {"most": cleaned.quota.count, "why": cleaned.quota.why},
         "detector": cleaned.detector,
+        "proposals": len(cleaned.proposals),
         "notes": list(cleaned.notes),
     }
 

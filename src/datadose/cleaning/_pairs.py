@@ -1,0 +1,121 @@
+"""What a corrector is trained on: right rows made wrong, right rows left alone, and evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from datadose._core import InputError
+from datadose.auditing import fact_names, fenced
+from datadose.cleaning._reference import Passage, Retriever
+from datadose.corruption import Values, find_values, wrong_answer
+from datadose.models import chat
+from datadose.rows import make_rows, word_set
+from datadose.schema import Message, Row
+
+FEWEST = 20
+EVIDENCE = 2
+CORRECT = (
+    "Reference:\n{reference}\n\nQuestion:\n{question}\n\nAnswer:\n{answer}\n\n"
+    "If the reference says otherwise, correct the answer; else repeat it. Write only the answer."
+)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A correction to learn: `row` as it may be found, the passages shown with it, and the answer
+    wanted. fact: name of the trusted row's fact. kind: `wrong` (the passages tell the right
+    answer), `right` (they support the row's), or `unsupported` (they say nothing of it, and the
+    answer is to stay as it is).
+    """
+
+    row: Row
+    passages: tuple[Passage, ...]
+    wanted: str
+    fact: str
+    kind: str
+
+
+def question_of(row: Row) -> str:
+    """What the answer answers: the user's turn, or the whole talk before it."""
+    said = [m for m in row.prompt if m.role != "system"]
+    if len(said) == 1:
+        return said[0].content
+    return "\n".join(f"{m.role}: {m.content}" for m in said)
+
+
+def correction_prompt(
+    row: Row, passages: Sequence[Passage], answer: str | None = None
+) -> tuple[Message, ...]:
+    """The chat that asks for a correction; passages, question and answer are fenced."""
+    parts = fenced(
+        reference="\n".join(p.text for p in passages),
+        question=question_of(row),
+        answer=row.answer if answer is None else answer,
+    )
+    return chat(CORRECT.format(**parts))
+
+
+def make_pairs(
+    trusted: Sequence[Row], reference: Retriever, *, evidence: int = EVIDENCE, seed: int = 0
+) -> tuple[Pair, ...]:
+    """Pairs from rows known to be right, each made wrong by `corruption.wrong_answer`.
+
+    A row counts as supported where its value (`find_values`), or half of its words that the
+    question lacks, stand in the passages found for it. Each supported row gives a wrong and a
+    right pair; each row an unsupported one with the next best passages, right and wrong by turns.
+    Raises InputError for fewer than 20 trusted rows, or where none is supported.
+    """
+    if len(trusted) < FEWEST:
+        raise InputError(
+            f"{len(trusted)} trusted rows are too few to train a corrector",
+            next_step=f"give --trusted with {FEWEST} rows or more, or leave --evidence out",
+        )
+    prompts, answers = [question_of(r) for r in trusted], [r.answer for r in trusted]
+    values, facts = find_values(prompts, answers), fact_names(trusted)
+    made: list[Pair] = []
+    for i, row in enumerate(trusted):
+        found = reference.best(prompts[i], 2 * evidence)
+        slip = wrong_answer(i, prompts, answers, facts, values, seed=seed)
+        bad = None if slip is None or slip.answer == row.answer else _with(row, slip.answer)
+        shown, rest = found[:evidence], found[evidence:]
+        if supports(row, shown, values, i):
+            made.append(Pair(row, shown, row.answer, facts[i], "right"))
+            if bad is not None:
+                made.append(Pair(bad, shown, row.answer, facts[i], "wrong"))
+        else:
+            rest = shown
+        if rest and not supports(row, rest, values, i):
+            own = bad if bad is not None and i % 2 else row
+            made.append(Pair(own, rest, own.answer, facts[i], "unsupported"))
+    if not any(p.kind == "wrong" for p in made):
+        raise InputError(
+            "no trusted row is supported by the reference: there is nothing to learn from",
+            next_step="give evidence that the trusted rows are about",
+        )
+    return tuple(made)
+
+
+def supports(row: Row, passages: Sequence[Passage], values: Values, place: int) -> bool:
+    """Whether the passages have what the row's answer says beyond its question."""
+    there = word_set(" ".join(p.text for p in passages))
+    value = values.runs[place]
+    if value is not None:
+        return word_set(value) <= there
+    own = word_set(row.answer) - word_set(question_of(row))
+    return bool(own) and 2 * len(own & there) >= len(own)
+
+
+def training_rows(pairs: Sequence[Pair]) -> tuple[Row, ...]:
+    """The pairs as rows to fine-tune on."""
+    return make_rows(
+        [
+            (*correction_prompt(p.row, p.passages), Message(role="assistant", content=p.wanted))
+            for p in pairs
+        ]
+    )
+
+
+def _with(row: Row, answer: str) -> Row:
+    turns = (*row.prompt, Message(role="assistant", content=answer))
+    return row.model_copy(update={"messages": turns})
