@@ -55,7 +55,7 @@ def test_clean_rows_stay_at_a_share_whose_limits_hold_0() -> None:
 
 
 def test_unsure_labels_widen_both_limits() -> None:
-    sure, _, said = cleaned(2)
+    said = cleaned(2)[2]
     doubtful = dict.fromkeys(list(said.labels)[:6], "unsure")
     rng = np.random.default_rng(2)
     suspicion = rng.random(300).tolist()

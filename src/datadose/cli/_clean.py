@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -97,7 +97,7 @@ def clean(
     )
     from datadose.running import clean as run_clean
 
-    told = {
+    told: dict[str, Any] = {
         "probes": tuple(probes) if probes else None,
         "seeds": None if seeds is None else tuple(range(seeds)),
         "epochs": epochs,

@@ -35,7 +35,7 @@ from datadose.training import total_steps
 
 if TYPE_CHECKING:
     from datadose.models import BaseModel
-    from datadose.running._clean import Cleaned, CleanSettings
+    from datadose.running._clean_settings import Cleaned, CleanSettings
 
 NONE = Share(None, None, None, auditing.LEVEL, "none", note="no audit was given")
 
