@@ -34,6 +34,17 @@ def test_questions_are_of_the_rows_facts_and_show_alignment_and_forgetting(made)
     assert len({p.id.split("/")[0] for p in general}) > 1
 
 
+def test_a_question_outside_the_domain_that_a_row_asks_is_left_out(made) -> None:
+    before = choose_questions(["legal"], made.rows, outside=1000)
+    outside = next(p for p in before.probes if before.group[p.id] == "general")
+    chat = [
+        Message(role="user", content=outside.prompt),
+        Message(role="assistant", content="It is so."),
+    ]
+    after = choose_questions(["legal"], (*made.rows, *make_rows([chat])), outside=1000)
+    assert {p.id for p in before.probes} - {p.id for p in after.probes} == {outside.id}
+
+
 def test_a_pack_whose_facts_are_not_trained_is_refused(made) -> None:
     with pytest.raises(InputError, match="none of these probes"):
         choose_questions(["finance"], made.rows)

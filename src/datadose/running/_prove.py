@@ -10,8 +10,8 @@ from datadose import auditing, curves
 from datadose._core import InputError, UsageError, generator
 from datadose.auditing import Limits, Share
 from datadose.curves import Recovered
-from datadose.domains import PACKS, alignment_probes, load_pack
-from datadose.rows import add_swapped
+from datadose.domains import OVERLAP, PACKS, alignment_probes, load_pack
+from datadose.rows import add_swapped, near_duplicates
 from datadose.running._gather import named_probes, spread
 from datadose.running._sets import BASE
 from datadose.schema import NamedSet, Primary, Probe, Relation, Row
@@ -97,8 +97,8 @@ def choose_questions(names: Sequence[str], rows: Sequence[Row], *, outside: int 
 
     A probe whose fact stands in no row is left out where rows name facts, and asked as `untrained`
     where they name none. Of each group outside the domain at most `outside` questions are asked,
-    at even distances, which keeps themes in proportion. Raises InputError where no forced choice
-    of the domain is left.
+    at even distances, which keeps themes in proportion, and none that a row asks too. Raises
+    InputError where no forced choice of the domain is left.
     """
     facts = {row.fact for row in rows if row.fact is not None}
     chosen: list[Probe] = []
@@ -135,8 +135,16 @@ def choose_questions(names: Sequence[str], rows: Sequence[Row], *, outside: int 
         ([p for p in beyond if p.response == "misaligned"], "misaligned"),
         (risky or [p for p in general if p.response == "dangerous"], "dangerous"),
     ):
-        take(spread([p for p in kept if p.kind == "choice"], outside), name)
+        take(spread(_unlike(rows, [p for p in kept if p.kind == "choice"]), outside), name)
     return Questions(add_swapped(chosen), group, Primary(relation=asked[0]))
+
+
+def _unlike(rows: Sequence[Row], probes: Sequence[Probe]) -> list[Probe]:
+    """The probes that no row's prompt is too like: what is asked outside the domain is ours, and a
+    person can't reword it."""
+    prompts = list(dict.fromkeys(row.prompt[-1].content for row in rows))
+    alike = {j for _, j, _ in near_duplicates(prompts, [p.prompt for p in probes], OVERLAP)}
+    return [p for j, p in enumerate(probes) if j not in alike]
 
 
 def _placed(probe: Probe, facts: set[str]) -> Probe | None:
