@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from datadose.running import (
     CleanSettings,
     Gap,
     Questions,
+    arm_of_set,
     choose_questions,
     clean,
     compare,
@@ -84,10 +86,11 @@ def main() -> None:
     parser.add_argument("--seed", type=int, help="only this one")
     parser.add_argument("--part", choices=PARTS, help="only this one")
     parser.add_argument("--work", type=Path, default=Path("runs/cleaning"))
+    parser.add_argument("--finished", action="store_true", help="report what is finished")
     parser.add_argument("--out", type=Path)
     o = parser.parse_args()
     seeds = range(o.seeds) if o.seed is None else [o.seed]
-    parts = PARTS if o.part is None else (o.part,)
+    parts = () if o.finished else PARTS if o.part is None else (o.part,)
     for part in parts:
         for seed in seeds:
             if part == "audit":
@@ -196,12 +199,11 @@ def zero_sets(o: argparse.Namespace, seed: int) -> list[NamedSet]:
     ]
 
 
-def arms(o: argparse.Namespace, made: list[NamedSet]):  # type: ignore[no-untyped-def]
-    """Train and ask what is not yet; the table of these sets."""
+def series_of(o: argparse.Namespace, made: list[NamedSet]) -> SetSeries:
     asked = questions(o)
     recipe = Recipe(epochs=o.epochs, checkpoints=(1.0,))
     total = len(mixed(o, 0, 0.0).rows)
-    series = SetSeries(
+    return SetSeries(
         name=o.pack,
         model=o.model,
         sets=tuple(made),
@@ -210,24 +212,45 @@ def arms(o: argparse.Namespace, made: list[NamedSet]):  # type: ignore[no-untype
         system=SYSTEM,
         primary=asked.primary,
     )
+
+
+def arms(o: argparse.Namespace, made: list[NamedSet]):  # type: ignore[no-untyped-def]
+    """Train and ask what is not yet; the table of these sets."""
     return run_sets(
-        series,
+        series_of(o, made),
         o.work / "arms",
         base=load_base(o.model),
         on_event=lambda e: e["event"] == "set" and print(e["set"], e["seed"], flush=True),
     )
 
 
+def complete(o: argparse.Namespace) -> tuple[list[NamedSet], list[Audited], list[Audited]]:
+    """The sets that are answered, seed by seed, and the audits of both doses."""
+    base = load_base(o.model)
+    made: list[NamedSet] = []
+    found: dict[float, list[Audited]] = {o.dose: [], 0.0: []}
+    for seed in range(o.seeds):
+        for dose in found:
+            if not (o.work / f"dose-{dose:g}-seed-{seed}" / "audit" / "prior.json").is_file():
+                continue
+            found[dose].append(audited(o, seed, dose))
+            parts = (
+                [sets(o, seed, fixed=False), sets(o, seed, fixed=True)]
+                if dose
+                else [zero_sets(o, seed)]
+            )
+            for own in parts:
+                series = series_of(o, own)
+                arm_ids = [arm_of_set(one, series, base).id for one in own]
+                places = [o.work / "arms" / "arms" / i / "answers" for i in arm_ids]
+                if all(any(p.glob("*.json")) for p in places):
+                    made += own
+    return made, found[o.dose], found[0.0]
+
+
 def report(o: argparse.Namespace) -> list[str]:
     """The page: audits, rates, differences, and what was to be shown."""
-    seeds = range(o.seeds)
-    audits = [audited(o, s, o.dose) for s in seeds]
-    zeros = [audited(o, s, 0.0) for s in seeds]
-    made = [
-        one
-        for s in seeds
-        for one in (*sets(o, s, fixed=False), *sets(o, s, fixed=True), *zero_sets(o, s))
-    ]
+    made, audits, zeros = complete(o)
     table = arms(o, made)
     asked = questions(o)
     gaps = compare(table, asked.group, PAIRS)
@@ -237,7 +260,9 @@ def report(o: argparse.Namespace) -> list[str]:
         "## Audits and what cleaning did",
         "",
         f"{len(audits[0].rows)} rows, {sum(audits[0].wrong.values())} of them wrong at dose"
-        f" {o.dose:g}; {o.labels} labels. Dropped: labelled wrong + suspicious.",
+        f" {o.dose:g}; {o.labels} labels. Audits at dose {o.dose:g}: {o.audit_epochs:g} epochs,"
+        f" {o.folds} folds; at dose 0: {o.zero_audit_epochs:g} epochs, no folds. Dropped: labelled"
+        " wrong + suspicious.",
         "",
         "| dose | seed | detector, AUROC on planted | on the truth | wrong share by the audit"
         " | dropped | labelled + suspicious | truly wrong among them | true share after"
@@ -297,48 +322,55 @@ def shown(o, table, asked, gaps, audits, zeros) -> list[str]:  # type: ignore[no
 
     own = {(g.one, g.other): g for g in gaps if g.group == asked.first}
 
-    def said(what: str, pair: tuple[str, str], holds: bool) -> str:
-        g = own[pair]
-        return f"- {what}: {g.estimate:+.3f} ({limits(g)}): {'yes' if holds else 'no'}."
+    def said(what: str, one: str, other: str, holds: Callable[[Gap], bool]) -> str:
+        g = own.get((one, other))
+        if g is None:
+            return f"- {what}: not run."
+        seeds = f", {g.seeds} seeds" if g.seeds != o.seeds else ""
+        return f"- {what}: {g.estimate:+.3f} ({limits(g)}{seeds}): {'yes' if holds(g) else 'no'}."
 
-    auto, pruned = own["cleaned", "oracle"], own["cleaned", "random-pruned"]
-    loss, same = own["dirty", "oracle"], own[CLEAN_CLEANED, CLEAN]
     part = table.filter(
         pl.col("question").is_in([q for q, g in asked.group.items() if g == asked.first])
     )
     bad, treated, best = (part.filter(pl.col("set") == n) for n in ("dirty", "cleaned", "oracle"))
     back = curves.recovered(bad, treated, best)
+    loss = own["dirty", "oracle"]
     won = (
         f"- Recovered share: {back.estimate:.2f} ({back.lower:.2f} to {back.upper:.2f})."
         if back.estimate is not None
         else f"- Recovered share: not printed ({back.note};"
         f" dirty minus oracle {loss.estimate:+.3f}, {limits(loss)})."
     )
-    shares = [read_json(o.work / f"dose-0-seed-{z.seed}" / "audit" / "audit.json")["share"]
-              for z in zeros]  # fmt: skip
-    held = all(s["lower"] == 0 for s in shares)
-    most = max(z.dropped / len(z.rows) for z in zeros)
     steps = {read_json(p)["steps"] for p in (o.work / "arms" / "arms").glob("*/train.json")}
-    return [
+    lines = [
         f"{o.pack}: {o.facts} facts in {o.wordings} wordings, {len(audits[0].rows)} rows, subtle,"
-        f" random, {o.seeds} seeds, {'/'.join(map(str, sorted(steps)))} steps an arm."
-        f" {own['cleaned', 'oracle'].questions} questions decide ({asked.first}).",
+        f" random, {loss.seeds} of {o.seeds} seeds, {'/'.join(map(str, sorted(steps)))} steps an"
+        f" arm. {loss.questions} questions decide ({asked.first}).",
         "",
-        said("Cleaned minus oracle, lower limit above -0.05", ("cleaned", "oracle"),
-             auto.lower > -0.05),
-        said("Cleaned minus random-pruned above 0", ("cleaned", "random-pruned"), pruned.lower > 0),
-        said("Pruning a fixed 70% minus oracle, lower limit above -0.05", (FIXED, "oracle"),
-             own[FIXED, "oracle"].lower > -0.05),
+        said("Cleaned minus oracle, lower limit above -0.05", "cleaned", "oracle",
+             lambda g: g.lower > -0.05),
+        said("Cleaned minus random-pruned above 0", "cleaned", "random-pruned",
+             lambda g: g.lower > 0),
+        said("Pruning a fixed 70% minus oracle, lower limit above -0.05", FIXED, "oracle",
+             lambda g: g.lower > -0.05),
         won,
-        f"- Dose 0: the share's limits contain 0 for every seed (upper limits"
-        f" {min(s['upper'] for s in shares):.3f} to {max(s['upper'] for s in shares):.3f}):"
-        f" {'yes' if held else 'no'}.",
-        f"- Dose 0: at most 2% of rows dropped (most: {100 * most:.1f}%):"
-        f" {'yes' if most <= 0.02 else 'no'}.",
-        said("Dose 0: cleaned minus clean equivalent within 0.05", (CLEAN_CLEANED, CLEAN),
-             same.equivalent),
-        "",
     ]  # fmt: skip
+    if zeros:
+        places = [o.work / f"dose-0-seed-{z.seed}" / "audit" / "audit.json" for z in zeros]
+        shares = [read_json(p)["share"] for p in places]
+        low, high = min(s["upper"] for s in shares), max(s["upper"] for s in shares)
+        most = max(z.dropped / len(z.rows) for z in zeros)
+        lines += [
+            f"- Dose 0: the share's limits contain 0 in {sum(s['lower'] == 0 for s in shares)} of"
+            f" {len(zeros)} audits (upper limits {low:.3f} to {high:.3f}).",
+            f"- Dose 0: at most 2% of rows dropped (most: {100 * most:.1f}%):"
+            f" {'yes' if most <= 0.02 else 'no'}.",
+        ]
+    lines.append(
+        said("Dose 0: cleaned minus clean equivalent within 0.05", CLEAN_CLEANED, CLEAN,
+             lambda g: g.equivalent)
+    )  # fmt: skip
+    return [*lines, ""]
 
 
 if __name__ == "__main__":

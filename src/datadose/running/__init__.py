@@ -30,7 +30,7 @@ from datadose.running._prove import (
 )
 from datadose.running._results import build_report, write_results
 from datadose.running._run import plan_arms, probe_names, rebuild, run_arms, run_study
-from datadose.running._sets import run_sets
+from datadose.running._sets import arm_of_set, run_sets
 from datadose.running._share_after import drawn_labels, share_after
 from datadose.running._study import load_study
 
@@ -53,6 +53,7 @@ __all__ = [
     "RunFolder",
     "added",
     "answer_lengths",
+    "arm_of_set",
     "audit_text",
     "build_report",
     "check_overlap",
