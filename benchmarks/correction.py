@@ -1,12 +1,12 @@
 """Does the corrector restore wrong answers, and does it leave right ones alone?
 
-Facts of the packs are rendered as a reference text in the wordings of their probes. A corrector is
-trained on the right rows of half of the facts, made wrong by `corruption.wrong_answer` (another
-row's value, a number by rule). It is asked about every row of the other half, once with its right
-answer and once with each kind of the pack's own written wrong answers, which no rule made. The
-margin from which an answer is changed comes from facts held out of the training half: nothing here
-is set on what is reported. Rates have exact limits for clusters (facts); what is finished stays in
---work.
+Facts of packs are rendered as a reference text in the wordings of their probes, which no row has. A
+corrector is trained on the right rows of half of the facts, made wrong by `corruption.wrong_answer`
+(another row's value, a number by rule). It is asked about rows of the other half, once with the
+right answer and once with one of the pack's own written wrong answers, subtle and obvious by turns,
+which no rule made. The margin from which an answer is changed comes from facts held out of the
+training half: nothing is set on what is reported. The detector that gates corrections in `datadose
+clean` is left out: every row is put to the corrector. What is finished stays in --work.
 """
 
 from __future__ import annotations
@@ -14,38 +14,51 @@ from __future__ import annotations
 import argparse
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
-from datadose._core import generator
-from datadose.cleaning import Corrector, Passage, Proposal, propose, train_corrector
+from datadose._core import generator, read_json, write_json
+from datadose.cleaning import Corrector, Passage, propose, train_corrector
 from datadose.curves import clustered_share
 from datadose.domains import load_pack
 from datadose.models import load_base
 from datadose.rows import fill, make_rows
 from datadose.schema import Message, PoolItem, Row
 
-KINDS = ("right", "subtle", "obvious")
-WAYS = ("found", "given", "absent")
+STAGES = (
+    ("found", "right"),
+    ("found", "wrong"),
+    ("given", "wrong"),
+    ("given", "right"),
+    ("absent", "right"),
+    ("absent", "wrong"),
+)
+WORDS = {
+    "found": "found by retrieval",
+    "given": "the fact's own passage (oracle)",
+    "absent": "own passage not in the reference",
+}
 
 
 @dataclass(frozen=True)
 class Case:
-    """One row put to the corrector: its item, the answer it came with, and of which kind."""
+    """One row put to the corrector: its item and the answer it came with."""
 
     item: PoolItem
     answer: str
-    kind: str
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--packs", nargs="+", default=["health", "legal", "finance"])
+    parser.add_argument("--packs", nargs="+", default=["health", "legal"])
     parser.add_argument("--model", default="smollm2-135m")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--wordings", type=int, default=3, help="asked of each test fact")
+    parser.add_argument("--pairs", type=int, default=160, help="to learn from, at most")
     parser.add_argument("--limit", type=int, help="so many test facts of each pack")
+    parser.add_argument("--stages", type=int, default=len(STAGES), help="so many of the six")
     parser.add_argument("--work", type=Path, default=Path("runs/correction"))
     parser.add_argument("--out", type=Path)
     o = parser.parse_args()
@@ -62,53 +75,77 @@ def main() -> None:
         order = generator(o.seed, "correction", name).permutation(len(pack.facts)).tolist()
         half = len(order) // 2
         known = {pack.facts[i].id for i in order[:half]}
-        asked = {pack.facts[i].id for i in order[half:][: o.limit]}
         trusted += [i for i in pack.pool.items if i.fact in known]
-        tested += [i for i in pack.pool.items if i.fact in asked]
+        for i in order[half:][: o.limit]:
+            own = [x for x in pack.pool.items if x.fact == pack.facts[i].id]
+            tested += own[: o.wordings]
+    work = o.work / "-".join([*o.packs, o.model, str(o.seed), str(o.pairs)])
     corrector = train_corrector(
-        base,
-        rows_of([Case(i, i.correct, "right") for i in trusted]),
-        passages,
-        o.work / "-".join([*o.packs, o.model, str(o.seed)]),
-        seed=o.seed,
-    )
+        base, rows_of([Case(i, i.correct) for i in trusted]), passages, work, most=o.pairs,
+        seed=o.seed, on_event=tell,
+    )  # fmt: skip
     print(f"{corrector.pairs} pairs, margin {corrector.margin:.2f} nats", flush=True)
-    cases = [
-        Case(item, {"right": item.correct, "subtle": item.subtle[k % len(item.subtle)],
-                    "obvious": item.obvious[k % len(item.obvious)]}[kind], kind)
-        for k, item in enumerate(tested)
-        for kind in KINDS
-    ]  # fmt: skip
-    own = {p.id: p for p in passages}
-    found = {}
-    for way in WAYS:
-        shown = [evidence(corrector, case, way, own) for case in cases]
-        found[way] = propose(base, corrector, rows_of(cases), passages=shown)
-        print(table(cases, found[way])[0], flush=True)
-    lines = page(o, corrector, cases, found, len(trusted))
-    print("\n".join(lines))
-    if o.out:
-        o.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    own_passage = {p.id: p for p in passages}
+    lines = head(o, corrector, len(trusted), len({i.fact for i in tested}))
+    for way, kind in STAGES[: o.stages]:
+        cases = [
+            Case(item, item.correct if kind == "right" else wrong_of(item, k))
+            for k, item in enumerate(tested)
+        ]
+        # few changes are to be told from none among right rows: all are put; of the rest, half
+        cases = cases if (way, kind) == ("found", "right") else cases[::2]
+        after = answers(
+            base, corrector, cases, way, own_passage, work / f"{way}-{kind}-{len(cases)}.json"
+        )
+        lines.append(line(way, kind, cases, after))
+        print(lines[-1], flush=True)
+        if o.out:  # whole after each stage, so that a page can be had from what is finished
+            text = "\n".join([*lines, *tail()]) + "\n"
+            o.out.write_text(text, encoding="utf-8")
+    print("\n".join([*lines, *tail()]))
+
+
+def tell(event: dict[str, object]) -> None:
+    if event["event"] == "step" and int(str(event["step"])) % 10 == 0:
+        print(event, flush=True)
+
+
+def wrong_of(item: PoolItem, k: int) -> str:
+    return item.subtle[k % len(item.subtle)] if k // 2 % 2 else item.obvious[k % len(item.obvious)]
 
 
 def rows_of(cases: Sequence[Case]) -> tuple[Row, ...]:
-    return make_rows(
-        [
-            (
-                Message(role="user", content=c.item.prompt),
-                Message(role="assistant", content=c.answer),
-            )
-            for c in cases
-        ],
-        [c.item.fact for c in cases],
-    )  # fmt: skip
+    chats = [
+        (Message(role="user", content=c.item.prompt), Message(role="assistant", content=c.answer))
+        for c in cases
+    ]
+    return make_rows(chats, [c.item.fact for c in cases])
+
+
+def answers(
+    base, corrector: Corrector, cases: Sequence[Case], way: str, own: dict[str, Passage], file: Path
+) -> list[str]:  # type: ignore[no-untyped-def]
+    """Each case's answer afterwards; taken from `file` where an earlier call left them."""
+    if not file.is_file():
+        shown = [evidence(corrector, case, way, own) for case in cases]
+        found = propose(base, corrector, rows_of(cases), passages=shown)
+        record = [
+            {
+                "prompt": c.item.prompt,
+                "given": c.answer,
+                "right": c.item.correct,
+                "after": c.answer if p is None else p.answer,
+                "proposal": None if p is None else asdict(p),
+            }
+            for c, p in zip(cases, found, strict=True)
+        ]
+        write_json(file, record)
+    return [r["after"] for r in read_json(file)]
 
 
 def evidence(
     corrector: Corrector, case: Case, way: str, own: dict[str, Passage]
 ) -> tuple[Passage, ...]:
-    """found: what retrieval gives. given: the fact's own passage (oracle). absent: what retrieval
-    gives where the fact's own passage is not in the reference."""
     if way == "given":
         return (own[case.item.fact],)
     best = corrector.reference.best(case.item.prompt, corrector.evidence + 1)
@@ -117,23 +154,13 @@ def evidence(
     return best[: corrector.evidence]
 
 
-def table(
-    cases: Sequence[Case], proposals: Sequence[Proposal | None]
-) -> tuple[dict[str, int], dict[str, tuple[str, str, str]]]:
-    """Counts, and for each kind its rows' cells: restored (or unchanged), changed, rates."""
-    good: dict[str, dict[str, list[bool]]] = {k: defaultdict(list) for k in KINDS}
-    moved: dict[str, dict[str, list[bool]]] = {k: defaultdict(list) for k in KINDS}
-    counts: dict[str, int] = defaultdict(int)
-    for case, p in zip(cases, proposals, strict=True):
-        after = case.answer if p is None else p.answer
-        right = plain(after) == plain(case.item.correct)
-        good[case.kind][case.item.fact].append(right)
-        moved[case.kind][case.item.fact].append(p is not None)
-        counts[f"{case.kind} {'right' if right else 'wrong'} {'moved' if p else 'left'}"] += 1
-    cells = {
-        k: (share(good[k]), share(moved[k]), str(sum(map(len, good[k].values())))) for k in KINDS
-    }
-    return dict(counts), cells
+def line(way: str, kind: str, cases: Sequence[Case], after: Sequence[str]) -> str:
+    good: dict[str, list[bool]] = defaultdict(list)
+    same: dict[str, list[bool]] = defaultdict(list)
+    for case, text in zip(cases, after, strict=True):
+        good[case.item.fact].append(plain(text) == plain(case.item.correct))
+        same[case.item.fact].append(text == case.answer)
+    return f"| {WORDS[way]} | {kind} | {len(cases)} | {share(good)} | {share(same)} |"
 
 
 def share(clusters: dict[str, list[bool]]) -> str:
@@ -147,38 +174,32 @@ def plain(text: str) -> str:
     return " ".join(text.split()).casefold()
 
 
-def page(o, corrector, cases, found, trusted) -> list[str]:  # type: ignore[no-untyped-def]
-    facts = len({c.item.fact for c in cases})
-    lines = [
+def head(o, corrector: Corrector, trusted: int, facts: int) -> list[str]:  # type: ignore[no-untyped-def]
+    return [
         "# Correction given evidence",
         "",
-        f"`python benchmarks/correction.py --packs {' '.join(o.packs)} --seed {o.seed}` printed"
-        f" this page with {o.model}. {trusted} right rows of half of the facts gave"
-        f" {corrector.pairs}"
-        f" pairs to train on and {corrector.held_out} that set the margin"
-        f" ({corrector.margin:.2f} nats). Asked: {facts} other facts, each row with its right"
-        " answer, a subtle wrong one and an obvious one. Limits: 95%, facts as clusters.",
+        f"`python benchmarks/correction.py --packs {' '.join(o.packs)} --wordings {o.wordings}"
+        f" --pairs {o.pairs}`",
+        f"wrote this page with {o.model}, seed {o.seed}. {trusted} right rows of half of the facts",
+        f"gave {corrector.pairs} pairs to learn from; {corrector.held_out} right rows of facts held out",
+        f"of these set the margin, {corrector.margin:.2f} nats. Asked: rows of the {facts} other",
+        "facts, once with the right answer and once with a wrong one of the pack's own (subtle",
+        "and obvious by turns). Every row is put to the corrector, no detector before it. Restored",
+        "means word for word the right answer. Limits: exact, 95%, facts as clusters.",
         "",
-        "| evidence | given answer | rows | right afterwards | changed |",
+        "| evidence | the row's answer | rows | right afterwards | unchanged |",
         "|---|---|---|---|---|",
     ]
-    words = {
-        "found": "found by retrieval",
-        "given": "the fact's own passage",
-        "absent": "not in the reference",
-    }
-    for way in WAYS:
-        _, cells = table(cases, found[way])
-        lines += [
-            f"| {words[way]} | {kind} | {cells[kind][2]} | {cells[kind][0]} | {cells[kind][1]} |"
-            for kind in KINDS
-        ]
-    lines += [
+
+
+def tail() -> list[str]:
+    return [
         "",
-        "Copying the input: 1.000 of right answers right, 0.000 of wrong ones.",
+        "Copying the input instead: every right row right, no wrong row restored.",
         "",
+        "Wanted of evidence found by retrieval: at least 0.50 of wrong rows right afterwards, at",
+        "least 0.98 of right rows unchanged, both by their lower limits.",
     ]
-    return lines
 
 
 if __name__ == "__main__":

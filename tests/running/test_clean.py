@@ -49,7 +49,9 @@ def write_audit(
         ],
     }
     (folder / "audit.json").write_text(json.dumps(record))
-    (folder / "inputs.json").write_text(json.dumps({"rows": fingerprint(read.rows)}))
+    (folder / "inputs.json").write_text(
+        json.dumps({"rows": fingerprint(read.rows), "model": "tiny"})
+    )
     return folder
 
 
@@ -204,7 +206,7 @@ def test_another_detector_ranks_and_its_measured_status_counts(tmp_path: Path) -
     assert all(d.fate == "kept" for d in done.decisions)
     assert any("does not tell planted errors" in note for note in done.notes)
     for name in ("length", "nonsense"):
-        with pytest.raises(UsageError, match="choose from: aum, loss"):
+        with pytest.raises(UsageError, match="choose from: loss"):
             clean(source, tmp_path / "b", CleanSettings(audit=audit, detector=name))
     assert not (tmp_path / "b").exists()
 
@@ -269,8 +271,50 @@ def test_protected_rows_by_flag_and_by_file(tmp_path: Path) -> None:
         done = clean(source, tmp_path / f"out-{name}", chosen)
         assert [d.place for d in done.decisions if d.fate == "dropped"] == [13, 14, 15, 16, 17]
     (tmp_path / "bad.txt").write_text(f"{ids[0]}\nnobody\n")
-    with pytest.raises(InputError, match=r"bad.txt:2: is no row's id \(seen: nobody\)"):
+    with pytest.raises(InputError, match=r"bad.txt:2: is no row's id \(seen: 'nobody'\)"):
         clean(source, tmp_path / "x", CleanSettings(protect=tmp_path / "bad.txt"))
     write_rows_file(source, 2, protected="yes")
     with pytest.raises(InputError, match=r"rows.jsonl:1: protected must be true or false"):
         clean(source, tmp_path / "x", CleanSettings())
+
+
+def test_corrections_are_proposed_and_made_only_when_told(tmp_path: Path, monkeypatch) -> None:
+    """The corrector stands in for a model: what is done with what it says is what is tested."""
+    from datadose import cleaning
+    from datadose.cleaning import Proposal
+    from datadose.running import _clean_models
+
+    source = write_rows_file(tmp_path / "rows.jsonl", 25)
+    states = {**dict.fromkeys(range(20), "labelled right"), 20: "labelled wrong"}
+    audit = write_audit(tmp_path / "audit", source, [i / 25 for i in range(25)], states=states)
+    (tmp_path / "facts.txt").write_text("Town 20 has jade.")
+    seen: list[str] = []
+
+    def train(base, right, passages, folder, **more):
+        assert len(right) == 20
+        assert [p.text for p in passages] == ["Town 20 has jade."]
+        return "corrector"
+
+    def propose(base, corrector, rows):
+        seen.extend(r.answer for r in rows)
+        return tuple(
+            Proposal(r.id, "Jade.", 4.0, True, ("1",)) if r.answer == "Gem 20." else None
+            for r in rows
+        )
+
+    monkeypatch.setattr(cleaning, "train_corrector", train)
+    monkeypatch.setattr(cleaning, "propose", propose)
+    assert _clean_models.cleaning is cleaning
+    chosen = CleanSettings(audit=audit, evidence=tmp_path / "facts.txt", model="tiny", by="lower")
+    done = clean(source, tmp_path / "a", chosen)
+    # only rows that were to go are looked at
+    assert seen == ["Gem 20.", "Gem 23.", "Gem 24."]
+    assert done.decisions[20].fate == "dropped"
+    (line,) = [json.loads(x) for x in lines(tmp_path / "a" / "proposals.jsonl")]
+    assert (line["proposed"], line["line"], line["fate"]) == ("Jade.", 21, "dropped")
+    assert any("none was made" in note for note in done.notes)
+    done = clean(source, tmp_path / "b", replace(chosen, apply=True))
+    assert done.decisions[20].fate == "corrected"
+    assert done.decisions[20].reason == "known wrong: passages 1, 4.0 nats likelier"
+    (changed,) = [json.loads(x) for x in lines(tmp_path / "b" / "changed.jsonl")]
+    assert changed["original"]["response"] == "Gem 20."

@@ -18,13 +18,13 @@ from datadose._core import generator
 from datadose.cleaning._candidates import says_another, slot_candidates
 from datadose.cleaning._pairs import (
     EVIDENCE,
+    Pair,
     correction_prompt,
     make_pairs,
     question_of,
     training_rows,
 )
 from datadose.cleaning._reference import Passage, Retriever
-from datadose.corruption import find_values
 from datadose.evaluation import generate_ids, log_likelihoods
 from datadose.models import (
     BaseModel,
@@ -37,7 +37,8 @@ from datadose.models import (
 from datadose.schema import Recipe, Row
 from datadose.training import OnEvent, train_arm
 
-RECIPE = Recipe(epochs=3, lr=1e-3, batch=8, max_length=2048, checkpoints=(1.0,))
+RECIPE = Recipe(epochs=2, lr=1e-3, batch=4, max_length=2048, checkpoints=(0.5, 1.0))
+MOST = 160
 HELD_OUT = 0.2
 LONGEST = 256
 SPARE = 1.2
@@ -61,8 +62,10 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Corrector:
-    """A tuned model that corrects given evidence. An answer is changed from `margin` nats on,
-    which was set on `held_out` pairs whose answers were to stay."""
+    """A tuned model that corrects given evidence; it learned from so many pairs.
+
+    An answer is changed from `margin` nats on, which was set on `held_out` right rows.
+    """
 
     adapter: Path
     reference: Retriever
@@ -80,33 +83,33 @@ def train_corrector(
     *,
     recipe: Recipe = RECIPE,
     evidence: int = EVIDENCE,
+    most: int = MOST,
     seed: int = 0,
     on_event: OnEvent = lambda _: None,
 ) -> Corrector:
     """Fine-tune a corrector on right rows made wrong, in `folder`.
 
-    An interrupted call goes on from what is finished there. A fifth of the trusted rows' facts is
-    held out of the training and sets the margin: 1.2 times the largest gain by which another
-    answer was preferred where the row's own was to stay, 0 at least. Raises InputError as
-    `make_pairs` does.
+    An interrupted call goes on from what is finished there. most: so many pairs are drawn to learn
+    from, as evenly from the three kinds as can be. A fifth of the trusted rows' facts is held out
+    of the training and sets the margin: 1.2 times the largest gain by which another answer was
+    preferred to a right one, 0 at least. Raises InputError as `make_pairs` does.
     """
     reference = Retriever(passages)
     made = make_pairs(trusted, reference, evidence=evidence, seed=seed)
     facts = list(dict.fromkeys(p.fact for p in made))
     count = max(1, round(HELD_OUT * len(facts)))
     outside = {facts[i] for i in generator(seed, "corrector").permutation(len(facts))[:count]}
-    held = [p for p in made if p.fact in outside]
-    kept = [p for p in made if p.fact not in outside]
+    own = {r.id: r.answer for r in trusted}
+    stay = [p for p in made if p.fact in outside and p.row.answer == own[p.row.id]]
+    held = [p for p in stay if p.wanted == p.row.answer][: most // 2]
+    kept = _even([p for p in made if p.fact not in outside], most, seed)
     train_arm(base, training_rows(kept), recipe, seed, folder, on_event=on_event)
-    start = Corrector(folder / "adapter", reference, 0.0, len(kept), len(held), evidence)
-    stay = [p for p in held if p.kind != "wrong"]
-    values = find_values([question_of(p.row) for p in stay], [p.row.answer for p in stay])
+    made_of = len(kept), len(held), evidence
+    start = Corrector(folder / "adapter", reference, 0.0, *made_of)
     with _on(base, start):
-        found = _weigh(base, [p.row for p in stay], [p.passages for p in stay], values.runs,
-                       reference)  # fmt: skip
-    most = max((f.gain for f in found if f is not None), default=0.0)
-    margin = max(0.0, SPARE * most)
-    return Corrector(folder / "adapter", reference, margin, len(kept), len(held), evidence)
+        found = _weigh(base, [p.row for p in held], [p.passages for p in held], reference)
+    margin = SPARE * max((f.gain for f in found if f is not None), default=0.0)
+    return Corrector(folder / "adapter", reference, max(0.0, margin), *made_of)
 
 
 def propose(
@@ -123,13 +126,11 @@ def propose(
     """
     shown = passages or [corrector.reference.best(question_of(r), corrector.evidence) for r in rows]
     able = [i for i, r in enumerate(rows) if shown[i] and len(r.answer.split()) <= LONGEST]
-    values = find_values([question_of(r) for r in rows], [r.answer for r in rows])
     with _on(base, corrector):
         found = _weigh(
             base,
             [rows[i] for i in able],
             [shown[i] for i in able],
-            [values.runs[i] for i in able],
             corrector.reference,
         )
     proposals: list[Proposal | None] = [None] * len(rows)
@@ -137,6 +138,16 @@ def propose(
         if best is not None and best.gain > corrector.margin:
             proposals[i] = best
     return tuple(proposals)
+
+
+def _even(pairs: Sequence[Pair], most: int, seed: int) -> list[Pair]:
+    """Up to `most` pairs, a third of each kind where there are so many, in an order drawn."""
+    order = [pairs[i] for i in generator(seed, "pairs").permutation(len(pairs)).tolist()]
+    kinds = [[p for p in order if p.kind == kind] for kind in ("wrong", "right", "unsupported")]
+    found: list[Pair] = []
+    for turn in range(max(map(len, kinds), default=0)):
+        found += [k[turn] for k in kinds if turn < len(k)]
+    return found[:most]
 
 
 @contextlib.contextmanager
@@ -149,7 +160,6 @@ def _weigh(
     base: BaseModel,
     rows: Sequence[Row],
     passages: Sequence[Sequence[Passage]],
-    values: Sequence[str | None],
     reference: Retriever,
 ) -> list[Proposal | None]:
     """The likeliest candidate that says something else than the row, whatever its gain."""
@@ -159,9 +169,11 @@ def _weigh(
         base, [encode_prompt(base, a) for a in asks], max_tokens=min(512, 16 + longest // 2)
     )
     items, options = [], []
-    for row, ask, text, shown, value in zip(rows, asks, written, passages, values, strict=True):
-        own = dict.fromkeys([text.strip(), *slot_candidates(row, value, shown, reference)])
-        other = [c for c in own if c and says_another(row.answer, c, question_of(row))]
+    for row, ask, text, shown in zip(rows, asks, written, passages, strict=True):
+        question = question_of(row)
+        slots = slot_candidates(question, row.answer, shown, reference)
+        own = dict.fromkeys([text.strip(), *slots])
+        other = [c for c in own if c and says_another(row.answer, c, question)]
         options.append(other)
         items.append(Item(tuple(encode_answer(base, ask, c) for c in [row.answer, *other])))
     found: list[Proposal | None] = []

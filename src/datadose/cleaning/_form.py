@@ -11,17 +11,19 @@ from datadose._core import Registry
 form_rule: Registry[Callable[[str], str]] = Registry("form rule")
 
 FENCE = re.compile(r"^[ \t]*(?:`{3,}|~{3,}).*$", re.MULTILINE)
+GAP = r"[ \t]+"
 OPENING = re.compile(
     r"\A(?:\s*(?:as an ai(?: language)? model,"
-    r"|(?:sure|certainly|of course|absolutely|great question)[!.,:][^\n.!:]{0,60}?(?=\n|here\b|\Z)"
-    r"|here(?:'s| is| are) (?:the|your|a|an)(?: [a-z]+){0,4}:)\s*)+",
+    r"|(?:sure|certainly|of course|absolutely|great question)[!.,:]"
+    r"[^\n.!:\d]{0,60}?(?=\n|here\b|\Z)"
+    r"|here(?:'s| is| are) (?:the|your|a|an)(?: [a-z]+){0,4}:)\s*)+".replace(" ", GAP),
     re.IGNORECASE,
 )
 CLOSING = re.compile(
-    r"(?:\s*(?:i hope (?:this|that) helps[^\n]{0,40}"
-    r"|(?:please )?(?:let me know|feel free to ask)[^\n]{0,100}"
-    r"|(?:is there )?anything else (?:i can|you)[^\n]{0,60}"
-    r"|if you have any (?:other |more |further )?questions[^\n]{0,100}))+\s*\Z",
+    r"(?:\s*(?:i hope (?:this|that) helps[^\n\d]{0,40}"
+    r"|(?:please )?(?:let me know|feel free to ask)[^\n\d]{0,100}"
+    r"|(?:is there )?anything else (?:i can|you)[^\n\d]{0,60}"
+    r"|if you have any (?:other |more |further )?questions[^\n\d]{0,100}))+\s*\Z".replace(" ", GAP),
     re.IGNORECASE,
 )
 TAG = re.compile(r"</?(?:p|br|div|span|b|i|em|strong|font|li|ul|ol)(?:\s[^<>]{0,200})?/?>", re.I)
@@ -145,4 +147,4 @@ def spaces(text: str) -> str:
     return found if _is_code(found.split("\n", 1)[0]) else found.strip()
 
 
-ORDER = ("fences", "markup", "joined", "boilerplate", "spaces")
+ORDER = ("fences", "markup", "spaces", "joined", "boilerplate", "spaces")

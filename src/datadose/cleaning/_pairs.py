@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from datadose._core import InputError
 from datadose.auditing import fact_names, fenced
+from datadose.cleaning._candidates import told_value
 from datadose.cleaning._reference import Passage, Retriever
-from datadose.corruption import Values, find_values, wrong_answer
+from datadose.corruption import Values, wrong_answer
 from datadose.models import chat
-from datadose.rows import make_rows, word_set
+from datadose.rows import make_rows
 from datadose.schema import Message, Row
 
 FEWEST = 20
@@ -61,9 +62,10 @@ def make_pairs(
 ) -> tuple[Pair, ...]:
     """Pairs from rows known to be right, each made wrong by `corruption.wrong_answer`.
 
-    A row counts as supported where its value (`find_values`), or half of its words that the
-    question lacks, stand in the passages found for it. Each supported row gives a wrong and a
-    right pair; each row an unsupported one with the next best passages, right and wrong by turns.
+    A row is supported where the passages found for it tell its value (`told_value`), which is then
+    put for another row's or, where the answer has a number, made wrong by rule. Each supported row
+    gives a wrong and a right pair; each row an unsupported one with the next best passages, right
+    and wrong by turns.
     Raises InputError for fewer than 20 trusted rows, or where none is supported.
     """
     if len(trusted) < FEWEST:
@@ -72,21 +74,28 @@ def make_pairs(
             next_step=f"give --trusted with {FEWEST} rows or more, or leave --evidence out",
         )
     prompts, answers = [question_of(r) for r in trusted], [r.answer for r in trusted]
-    values, facts = find_values(prompts, answers), fact_names(trusted)
+    facts = fact_names(trusted)
+    found = [reference.best(q, 2 * evidence) for q in prompts]
+    told = [
+        told_value(q, a, f[:evidence], reference)
+        for q, a, f in zip(prompts, answers, found, strict=True)
+    ]
+    values = Values(tuple(told))
     made: list[Pair] = []
     for i, row in enumerate(trusted):
-        found = reference.best(prompts[i], 2 * evidence)
-        slip = wrong_answer(i, prompts, answers, facts, values, seed=seed)
-        bad = None if slip is None or slip.answer == row.answer else _with(row, slip.answer)
-        shown, rest = found[:evidence], found[evidence:]
-        if supports(row, shown, values, i):
+        shown, rest = found[i][:evidence], found[i][evidence:]
+        slip = None
+        if told[i] is not None:
+            slip = wrong_answer(i, prompts, answers, facts, values, seed=seed)
             made.append(Pair(row, shown, row.answer, facts[i], "right"))
-            if bad is not None:
-                made.append(Pair(bad, shown, row.answer, facts[i], "wrong"))
+        if slip is not None and slip.answer != row.answer:
+            bad = _with(row, slip.answer)
+            made.append(Pair(bad, shown, row.answer, facts[i], "wrong"))
         else:
-            rest = shown
-        if rest and not supports(row, rest, values, i):
-            own = bad if bad is not None and i % 2 else row
+            bad = row
+        rest = rest if told[i] is not None else shown
+        if rest and told_value(prompts[i], answers[i], rest, reference) is None:
+            own = bad if i % 2 else row
             made.append(Pair(own, rest, own.answer, facts[i], "unsupported"))
     if not any(p.kind == "wrong" for p in made):
         raise InputError(
@@ -94,16 +103,6 @@ def make_pairs(
             next_step="give evidence that the trusted rows are about",
         )
     return tuple(made)
-
-
-def supports(row: Row, passages: Sequence[Passage], values: Values, place: int) -> bool:
-    """Whether the passages have what the row's answer says beyond its question."""
-    there = word_set(" ".join(p.text for p in passages))
-    value = values.runs[place]
-    if value is not None:
-        return word_set(value) <= there
-    own = word_set(row.answer) - word_set(question_of(row))
-    return bool(own) and 2 * len(own & there) >= len(own)
 
 
 def training_rows(pairs: Sequence[Pair]) -> tuple[Row, ...]:

@@ -65,11 +65,11 @@ def _take(line: str, where: str, number: int, found: list[Passage], issues: list
     try:
         record = json.loads(line)
     except (ValueError, RecursionError) as error:
-        issues.append(Issue(where, f"broken JSON: {error}", line[:40]))
+        issues.append(Issue(where, f"broken JSON: {error}", repr(line[:40])))
         return
     text = record.get("text") if isinstance(record, dict) else None
     if not isinstance(text, str) or not text.strip():
-        issues.append(Issue(where, "needs a text", line[:40]))
+        issues.append(Issue(where, "needs a text", repr(line[:40])))
         return
     found.append(Passage(str(record.get("id", number)), text.strip()))
 

@@ -34,13 +34,18 @@ REWRITE = (
     "Question:\n{question}\n\nAnswer:\n{answer}\n\n"
     "Write this answer again in good form. Change nothing of what it says. Write only the answer."
 )
-RECIPE = Recipe(epochs=3, lr=1e-3, batch=8, max_length=2048, checkpoints=(1.0,))
+RECIPE = Recipe(epochs=2, lr=1e-3, batch=4, max_length=2048, checkpoints=(0.5, 1.0))
+MOST = 160
 FEWEST = 20
 APART = 5
 LIKE = 0.5
 LONGEST = 300
-OPENINGS = ("Sure! Here is the answer:\n", "Certainly! ", "As an AI language model, ")
-CLOSINGS = (" I hope this helps!", "\n\nLet me know if you have any other questions.")
+OPENINGS = (
+    "Sure! Here is the answer:\n",
+    "Certainly! Here is your answer: ",
+    "As an AI language model, ",
+)
+CLOSINGS = ("\n\nI hope this helps!", "\n\nLet me know if you have any other questions.")
 
 
 def pair_good(rows: Sequence[Row], good: Sequence[Row]) -> tuple[tuple[int, int], ...]:
@@ -102,7 +107,12 @@ def blanks(text: str, rng: np.random.Generator) -> str:
 @damage("tags")
 def tags(text: str, rng: np.random.Generator) -> str:
     """Paragraphs as a web page has them."""
-    return _prose(text, lambda part: "".join(f"<p>{x}</p>" for x in part.split("\n") if x))
+
+    def page(part: str) -> str:
+        lines = "".join(f"<p>{x}</p>" for x in part.split("\n") if x)
+        return lines + "\n" * part.endswith("\n")
+
+    return _prose(text, page)
 
 
 @damage("fence")
@@ -130,13 +140,14 @@ def train_rewriter(
     folder: Path,
     *,
     recipe: Recipe = RECIPE,
+    most: int = MOST,
     seed: int = 0,
     on_event: OnEvent = lambda _: None,
 ) -> Path:
     """Fine-tune a rewriter in `folder` and return its adapter; an interrupted call goes on.
 
-    Taught: found pairs, a damaged copy of each good answer, and each good answer as it is, which
-    is to stay. Raises InputError for fewer than 20 good rows.
+    Taught: up to `most` of found pairs, of a damaged copy of each good answer, and of each good
+    answer as it is, which is to stay. Raises InputError for fewer than 20 good rows.
     """
     if len(good) < FEWEST:
         raise InputError(
@@ -145,13 +156,14 @@ def train_rewriter(
         )
     rng = generator(seed, "damage")
     made = [(rows[i], rows[i].answer, good[j].answer) for i, j in pair_good(rows, good)]
-    for g in good:
+    for i in generator(seed, "rewriter").permutation(len(good)).tolist():
+        g = good[i]
         made += [(g, damaged(g.answer, rng), g.answer), (g, g.answer, g.answer)]
     chats = [
         (*_ask(row, before), Message(role="assistant", content=after))
         for row, before, after in made
         if len(before.split()) <= LONGEST
-    ]
+    ][:most]
     train_arm(base, make_rows(chats), recipe, seed, folder, on_event=on_event)
     return folder / "adapter"
 

@@ -52,6 +52,11 @@ def clean(
     audited = (
         read_audit(settings.audit, rows, detector=settings.detector) if settings.audit else None
     )
+    if settings.post_train and audited is not None and audited.model != settings.model:
+        raise UsageError(
+            f"--post-train goes on from the audit's model, which is not {settings.model}",
+            next_step=f"give --model {audited.model}",
+        )
     protected = protected_ids(rows, raw, Path(path), source.lines, settings.protect)
     pool = named_pool(settings.pool)
     trusted = read_rows(settings.trusted).rows if settings.trusted else ()

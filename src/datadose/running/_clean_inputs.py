@@ -31,7 +31,7 @@ class Audited:
 
     suspicion: [N], 0 to 1, by `detector`; `detects` is False where planted errors showed it to be
     near chance. known: ids of rows that were checked or labelled, and whether they are wrong.
-    mark: a digest of the files that were read.
+    model: the base that it trained. mark: a digest of the files that were read.
     """
 
     suspicion: tuple[float, ...]
@@ -40,6 +40,7 @@ class Audited:
     detector: str
     detects: bool
     not_detectable: bool
+    model: str
     mark: str
 
 
@@ -87,6 +88,7 @@ def read_audit(folder: Path, rows: Sequence[Row], *, detector: str | None = None
         name,
         measured.get(name) == "detects",
         lost,
+        str(inputs.get("model")),
         digest([sha256_file(file), record["share"], name]),
     )
 
@@ -107,7 +109,7 @@ def _scores(file: Path, rows: Sequence[Row]) -> list[dict[str, str]]:
         elif line.get("state") not in STATES:
             what, seen = f"state must be one of {', '.join(sorted(STATES))}", str(line.get("state"))
         if what:
-            issues.append(Issue(f"{file}:{number}", what, seen[:60]))
+            issues.append(Issue(f"{file}:{number}", what, repr(seen)[:60]))
     if issues or len(lines) != len(rows):
         raise InputError(
             f"is not the table of these {len(rows)} rows ({len(lines)} lines)",
@@ -153,7 +155,7 @@ def protected_ids(
         flag = json.loads(text).get("protected")
         if flag not in (True, False, None) or isinstance(flag, int) != isinstance(flag, bool):
             raise InputError(
-                f"protected must be true or false (seen: {str(flag)[:60]!r})",
+                f"protected must be true or false (seen: {repr(flag)[:60]})",
                 where=f"{path}:{line}",
                 next_step="mend this row, then run the same command again",
             )
@@ -171,7 +173,7 @@ def protected_ids(
     issues = []
     for number, name in _named(text):
         if name not in own:
-            issues.append(Issue(f"{file}:{number}", "is no row's id", name[:60]))
+            issues.append(Issue(f"{file}:{number}", "is no row's id", repr(name)[:60]))
         found.add(name)
     if issues:
         raise InputError(

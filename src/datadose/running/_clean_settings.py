@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from datadose._core import UsageError, read_json
+from datadose._core import UsageError
 from datadose.cleaning import By, Decision, Drop, Proposal, Quota
 from datadose.rows import RowsFile
 
@@ -73,10 +73,3 @@ def check_settings(s: CleanSettings) -> None:
         raise UsageError(
             "a rewriter is taught on good rows", next_step="give --trusted, or use --form rules"
         )
-    if s.post_train and s.audit is not None:
-        model = read_json(s.audit / "inputs.json").get("model")
-        if model != s.model:
-            raise UsageError(
-                f"the audit's model is {model}, which --post-train goes on from, not {s.model}",
-                next_step=f"give --model {model}",
-            )
