@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from datadose.auditing import Labelled, draw_sample, wrong_share
-from datadose.cleaning import prune
+from datadose.cleaning import Decision, prune
 from datadose.rows import make_rows
 from datadose.running import share_after
 from datadose.schema import Message
@@ -71,3 +71,26 @@ def test_no_labels_no_share() -> None:
     decisions = prune(ROWS, [0.5] * 300, None)
     assert share_after(ROWS, decisions, [0.5] * 300, None).estimate is None
     assert "label" in share_after(ROWS, decisions, [0.5] * 300, None).note
+
+
+def test_rows_that_were_checked_or_corrected_are_counted_as_what_they_are() -> None:
+    rng = np.random.default_rng(5)
+    suspicion = (rng.random(300) * 0.5).tolist()
+    # the first hundred are checked: a half of them wrong, and corrected
+    decisions = [
+        Decision(i, r.id, "corrected", "known wrong: the pool's answer", 1.0, "b")
+        if i < 50
+        else Decision(i, r.id, "kept", "known right" if i < 100 else "not suspicious enough", 0.0)
+        for i, r in enumerate(ROWS)
+    ]
+    drawn = rng.permutation(np.arange(100, 300))[:60]
+    said = Labelled(
+        {ROWS[i].id: "wrong" if k < 12 else "right" for k, i in enumerate(drawn)},
+        {ROWS[i].id: 0.3 for i in drawn},
+    )
+    checked = {r.id for r in ROWS[:100]}
+    share = share_after(ROWS, decisions, suspicion, said, checked)
+    assert share.estimate is not None
+    # a fifth of the 200 open rows, of 300 that are left
+    assert abs(share.estimate - 0.2 * 200 / 300) < 0.02
+    assert share_after(ROWS, decisions, suspicion, said).estimate < 0.05

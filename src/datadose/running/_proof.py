@@ -185,9 +185,10 @@ def prove_cleaning(
     before = after = NONE
     if how.audit is not None:
         audited = read_audit(how.audit, rows, detector=how.detector)
-        labelled = drawn_labels(how.audit, rows)
+        labelled = drawn_labels(how.audit, rows) if how.detector is None else None
+        checked = audited.known.keys() - (labelled.labels if labelled is not None else {}).keys()
         before = audited.share
-        after = share_after(rows, cleaned.decisions, audited.suspicion, labelled)
+        after = share_after(rows, cleaned.decisions, audited.suspicion, labelled, checked)
     return prove(
         rows,
         cleaned_rows(rows, cleaned.decisions),

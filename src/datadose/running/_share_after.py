@@ -12,7 +12,7 @@ from datadose.auditing import Share
 from datadose.cleaning import Decision
 from datadose.schema import Row
 
-UNKNOWN = "the share after cleaning needs labels of the audit's own draw (audit ... --label 60)"
+UNKNOWN = "it needs labels of the audit's own draw (--label 60) and its chosen detector"
 
 
 def drawn_labels(audit: Path, rows: Sequence[Row]) -> auditing.Labelled | None:
@@ -33,31 +33,36 @@ def share_after(
     decisions: Sequence[Decision],
     suspicion: Sequence[float],
     labelled: auditing.Labelled | None,
+    checked: Collection[str] = (),
 ) -> Share:
     """The wrong share of the rows that `decisions` left, [N] in the order of `rows`.
 
-    suspicion: [N], 0 to 1, that rows were pruned by. The labels say how many are wrong among the
-    rows that no suspicion dropped, those dropped or corrected for their label put back; those are
-    then taken out again. Unsure rows are right in the lower limit and wrong in the upper one.
-    Every number is None without labels, or with none among those rows.
+    suspicion: [N], 0 to 1, that rows were pruned by. checked: ids that were checked before rows to
+    label were drawn; what is left of them is taken for right. The labels say how many are wrong
+    among the rows that no suspicion dropped, those that were found wrong among them; these are
+    then taken out. Unsure rows are right in the lower limit and wrong in the upper one. Every
+    number is None without labels, or with none among those rows.
     """
     import numpy as np
 
     none = Share(None, None, None, auditing.LEVEL, "none", note=UNKNOWN)
     known = labelled.labels if labelled is not None else {}
     left = sum(d.fate != "dropped" for d in decisions)
-    top = min((suspicion[d.place] for d in decisions if d.reason == "suspicious"), default=2.0)
+    why = [d.reason.partition(":")[0] for d in decisions]
+    top = min((suspicion[i] for i, w in enumerate(why) if w == "suspicious"), default=2.0)
     inside = [
-        d.place
-        for d in decisions
-        if suspicion[d.place] < top and (d.fate != "dropped" or d.id in known)
+        i
+        for i, d in enumerate(decisions)
+        if (suspicion[i] < top or why[i].startswith("protected"))
+        and d.id not in checked
+        and not why[i].startswith("repeats")
     ]
     sample = [i for i in inside if rows[i].id in known]
     unsure = sum(known[rows[i].id] == "unsure" for i in sample)
     if labelled is None or not left or unsure == len(sample):
         return none
     place = {i: k for k, i in enumerate(inside)}
-    gone = sum(known[rows[i].id] == "wrong" and decisions[i].fate != "kept" for i in sample)
+    gone = sum(decisions[i].fate in ("dropped", "corrected") for i in inside)
 
     def estimate(as_wrong: bool | None) -> Share:
         used = [i for i in sample if known[rows[i].id] != "unsure" or as_wrong is not None]
