@@ -39,7 +39,7 @@ from datadose.auditing._share import (
     score_limits,
     wrong_share,
 )
-from datadose.auditing._verdict import Limits, Predicted, Verdict, limits_of, verdict
+from datadose.auditing._verdict import Limits, Predicted, Verdict, limits_of, predict, verdict
 
 __all__ = [
     "COMBINED",
@@ -81,6 +81,7 @@ __all__ = [
     "nearest",
     "plant",
     "precision_at",
+    "predict",
     "rank_average",
     "ranks",
     "read_labels",

@@ -17,6 +17,7 @@ from datadose.curves._power import CurvePower, Power, adaptive, fixed, power
 from datadose.curves._profile import Limits, Profile, band, profile, ratio_limits, turn_limits
 from datadose.curves._public import adjusted, analyse_table, next_doses, read_table, thresholds
 from datadose.curves._read import repeated_lines
+from datadose.curves._recovered import Recovered, recovered
 from datadose.curves._sight import Aim
 from datadose.curves._simulate import Lab, World
 from datadose.curves._steps import SEEDS, STEPS
@@ -46,6 +47,7 @@ __all__ = [
     "Point",
     "Power",
     "Profile",
+    "Recovered",
     "Share",
     "Spec",
     "Status",
@@ -85,6 +87,7 @@ __all__ = [
     "profile",
     "ratio_limits",
     "read_table",
+    "recovered",
     "repeated_lines",
     "sentence",
     "thresholds",
