@@ -149,3 +149,12 @@ def test_held_out_losses_come_from_models_that_never_saw_the_row(base, rows, tmp
     assert held.shape == (len(rows),)
     assert np.isfinite(held).all()
     assert np.abs(held - seen).min() > 1e-3
+
+
+def test_a_run_in_half_precision_is_recorded_in_single(rows, made, tmp_path) -> None:
+    """The hook is called inside autocast, which must not round what is computed there."""
+    half = record_run(load_base("tiny", precision="bf16"), rows, RECIPE, 3, tmp_path)
+    for name in ("loss", "margin", "don", "head", "sketch"):
+        found = half.array(name, 0)
+        assert found.dtype == np.float32
+        assert np.abs(found - made.array(name, 0)).max() < 0.05 * np.abs(made.array(name, 0)).max()

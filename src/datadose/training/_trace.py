@@ -50,9 +50,10 @@ def look(hidden: Any, logits: Any, counts: Sequence[int], targets: Any, sketcher
     """
     import torch
 
-    with torch.no_grad():
+    device = logits.device
+    # called inside a forward pass, whose autocast would round products and give bf16 arrays
+    with torch.no_grad(), torch.autocast(device.type, enabled=False):
         z, h = logits.detach().float(), hidden.detach().float()
-        device = z.device
         lengths = torch.tensor(counts, device=device)
         owner = torch.repeat_interleave(torch.arange(len(counts), device=device), lengths)
         right = z.gather(1, targets[:, None])[:, 0]
