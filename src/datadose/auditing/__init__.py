@@ -18,6 +18,7 @@ from datadose.auditing._calibrate import (
 from datadose.auditing._checks import check_rows
 from datadose.auditing._combine import rank_average, topsis
 from datadose.auditing._evidence import Evidence, NotMeasuredError, detector, ranks, timed
+from datadose.auditing._judged import RUBRIC, judge_column, judge_outcomes, judge_pairs, row_pair
 from datadose.auditing._labels import (
     Label,
     Labelled,
@@ -46,6 +47,7 @@ __all__ = [
     "FEW",
     "LEVEL",
     "PLANT_VERSION",
+    "RUBRIC",
     "Calibration",
     "Evidence",
     "Label",
@@ -72,6 +74,9 @@ __all__ = [
     "fact_names",
     "gather_evidence",
     "inclusion",
+    "judge_column",
+    "judge_outcomes",
+    "judge_pairs",
     "labels_alone",
     "limits_of",
     "measure",
@@ -83,6 +88,7 @@ __all__ = [
     "ranks",
     "read_labels",
     "resumed",
+    "row_pair",
     "score",
     "score_limits",
     "suspicion",

@@ -113,7 +113,7 @@ def measure(column: np.ndarray, planted: Planted, name: str, when: int | None) -
     )
 
 
-def calibrate(evidence: Evidence, planted: Planted) -> Calibration:
+def calibrate(evidence: Evidence, planted: Planted, *, without: Sequence[str] = ()) -> Calibration:
     """Measure all detectors on the planted copy that `evidence` was recorded on, and choose one.
 
     A detector that can look at any epoch is taken at the one with the best AUROC, all epochs
@@ -121,11 +121,12 @@ def calibrate(evidence: Evidence, planted: Planted) -> Calibration:
     out. Chosen is the highest AUROC, a combination before a single detector where they are within
     one standard error, since the best of many single ones is partly luck. Controls are measured
     and never chosen; where nothing detects, the best single one is chosen and its status says so.
+    Detectors in `without` are left out of all of it.
     """
 
     found: list[Measured] = []
     columns: dict[tuple[str, int | None], np.ndarray] = {}
-    for name in detector:
+    for name in [n for n in detector if n not in without]:
         moments = [0, *range(1, evidence.recording.epochs + 1)] if timed(name) else [None]
         tried = []
         note = ""
@@ -170,7 +171,7 @@ def calibrate(evidence: Evidence, planted: Planted) -> Calibration:
         how=dict(planted.how),
         spots=tuple(sorted(float(place[i]) for i in planted.random)),
         not_detectable=best.consistent is not None and best.consistent < DETECTABLE,
-        prior=model_share(column, planted),
+        prior=model_share(place, planted),
     )
 
 
