@@ -33,7 +33,8 @@ def item(correct: str, subtle: tuple[str, ...] = (), **more) -> PoolItem:
 @pytest.mark.parametrize("order", list(permutations(range(3))))
 def test_an_answer_is_right_if_any_item_of_its_prompt_has_it_as_right(order) -> None:
     items = [item("Neon.", ("Iron.", "Argon.")), item("Argon.", ("Zinc.",)), item("Radon.")]
-    told = verdicts([items[i] for i in order], "Argon.", "Neon.", "Radon.", "Iron.", "Zinc.", "Tin.")
+    answers = ("Argon.", "Neon.", "Radon.", "Iron.", "Zinc.", "Tin.")
+    told = verdicts([items[i] for i in order], *answers)
     assert told == [False, False, False, True, True, None]
 
 
@@ -41,5 +42,6 @@ def test_an_answer_is_right_if_any_item_of_its_prompt_has_it_as_right(order) -> 
 def test_checks_decide_what_no_item_has_written(turn: int) -> None:
     neon = item("Neon.", check=Check(kind="text", accept=("neon",)))
     argon = item("Argon.", ("Argon-like iron.",), check=Check(kind="text", accept=("argon",)))
-    told = verdicts([neon, argon][::turn], "It is argon.", "It is neon.", "Tin.", "Argon-like iron.")
+    answers = ("It is argon.", "It is neon.", "Tin.", "Argon-like iron.")
+    told = verdicts([neon, argon][::turn], *answers)
     assert told == [False, False, True, True]

@@ -67,10 +67,10 @@ def judge_spec(text: str) -> JudgeSpec:
         if not url or not model:
             raise UsageError(
                 "a judge behind a URL needs the name of its model",
-                where=text,
                 next_step="give URL#MODEL, or a YAML file (url, model, key)",
             )
-        return _spec({"url": url, "model": model}, url)
+        # a url with a password in it is refused, and must not be shown in saying so
+        return _spec({"url": url, "model": model}, "the judge's url")
     kind, _, value = text.partition(":")
     short = {"rule": "rule", "local": "model", "classifier": "labels"}
     if value and kind in short:

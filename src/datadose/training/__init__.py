@@ -19,6 +19,7 @@ from datadose.training._recorder import (
     held_out_losses,
     load_recording,
     record_run,
+    reply_losses,
     row_losses,
 )
 
@@ -39,6 +40,7 @@ __all__ = [
     "load_recording",
     "plan_steps",
     "record_run",
+    "reply_losses",
     "row_losses",
     "total_steps",
     "train_arm",
