@@ -19,9 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from datadose._core import generator, write_json
+from datadose._core import generator, read_json, write_json
 from datadose.auditing import (
-    COMBINED,
     CONTROLS,
     Calibration,
     Evidence,
@@ -30,11 +29,10 @@ from datadose.auditing import (
     auroc,
     average_precision,
     calibrate,
-    combine,
+    column_of,
     gather_evidence,
     plant,
     precision_at,
-    score,
 )
 from datadose.domains import load_pack
 from datadose.models import load_base
@@ -119,31 +117,46 @@ def run(
 ) -> dict[str, Any]:
     """Record, choose on planted rows, and only then hold against `wrong`; `parts` are row masks."""
     planted = plant(rows, seed=seed)
+    clock = folder / "seconds.json"
     began, cpu = time.monotonic(), cpu_seconds()
     evidence = {"planted": followed(planted.rows, folder / "planted", model, recipe, seed, folds)}
     if two_runs:
         evidence["own"] = followed(rows, folder / "own", model, recipe, seed, folds)
-    spent = {"wall": time.monotonic() - began, "cpu": cpu_seconds() - cpu}
+    if not clock.is_file():
+        write_json(clock, {"wall": time.monotonic() - began, "cpu": cpu_seconds() - cpu})
     kept = np.ones(len(wrong), dtype=bool)
     if not two_runs:
         kept[[*planted.random, *planted.consistent]] = False
     own = evidence.get("own", evidence["planted"])
-    return judged(evidence["planted"], planted, own, wrong, kept, parts) | {"seconds": spent}
+    return judged(evidence["planted"], planted, own, wrong, kept, parts) | {
+        "seconds": read_json(clock)
+    }
 
 
 def followed(
-    rows: Sequence[Row], folder: Path, model: str, recipe: Recipe, seed: int, folds: int
+    rows: Sequence[Row],
+    folder: Path,
+    model: str,
+    recipe: Recipe,
+    seed: int,
+    folds: int,
+    *,
+    ask: bool = True,
 ) -> Evidence:
-    """A recorded run with all that detectors read; no model is loaded where all is there."""
-    held = folder / f"held-out-{folds}.npy"
-    if (folder / "asked.npz").is_file() and (not folds or held.is_file()):
-        asked = dict(np.load(folder / "asked.npz"))
-        if folds:
-            asked["held_out"] = np.load(held)
-        return Evidence(tuple(rows), load_recording(folder), asked)
+    """A recorded run with all that detectors read; no model is loaded where all is there. `ask`
+    false leaves what is asked besides to a later call."""
+    done = folder / "evidence.npz"
+    if done.is_file():
+        return Evidence(tuple(rows), load_recording(folder), dict(np.load(done)))
     base = load_base(model)
     recording = record_run(base, rows, recipe, seed, folder)
-    return gather_evidence(base, rows, recording, recipe, seed, folder, folds=folds)
+    if not ask:
+        return Evidence(tuple(rows), recording)
+    found = gather_evidence(base, rows, recording, recipe, seed, folder, folds=folds)
+    part = folder / "evidence.part.npz"
+    np.savez(part, allow_pickle=False, **found.asked)
+    part.replace(done)
+    return found
 
 
 def judged(
@@ -184,10 +197,7 @@ def choice(
             "upper": m.upper, "consistent": m.consistent, "status": m.status, "note": m.note,
         }  # fmt: skip
         if m.auroc is not None:
-            column = (
-                combine(own, m.name, calibration.parts) if m.name in COMBINED
-                else score(own, m.name, m.when)
-            )  # fmt: skip
+            column = column_of(own, m, calibration)
             line["truth"] = {n: figures(column[k], wrong[k]) for n, k in masks.items()}
         table.append(line)
     able = [x for x in table if "truth" in x and x["name"] not in CONTROLS]
@@ -200,6 +210,7 @@ def choice(
     return {
         "chosen": calibration.chosen,
         "parts": [list(p) for p in calibration.parts],
+        "views": [[list(p) for p in view] for view in calibration.views],
         "not_detectable": calibration.not_detectable,
         "share": calibration.prior,
         "regret": regret,

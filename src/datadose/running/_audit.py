@@ -231,12 +231,8 @@ def _measure(
 def _columns(evidence: Evidence, calibration: Calibration) -> dict[str, np.ndarray]:
     columns = {}
     for m in calibration.table:
-        if m.auroc is None:
-            continue
-        if m.name in auditing.COMBINED:
-            columns[m.name] = auditing.combine(evidence, m.name, calibration.parts)
-        else:
-            columns[m.name] = auditing.score(evidence, m.name, m.when)
+        if m.auroc is not None:
+            columns[m.name] = auditing.column_of(evidence, m, calibration)
     return columns
 
 
@@ -325,6 +321,7 @@ def as_record(audit: Audit) -> dict[str, Any]:
         "consistent_errors": _consistent(audit.calibration),
         "calibration": [asdict(m) for m in audit.calibration.table],
         "parts": [{"name": n, "epoch": w} for n, w in audit.calibration.parts],
+        "views": [[{"name": n, "epoch": w} for n, w in view] for view in audit.calibration.views],
         "planted": {
             "random": audit.calibration.random,
             "consistent": audit.calibration.consistent,
