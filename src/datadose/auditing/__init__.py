@@ -14,6 +14,7 @@ from datadose.auditing._calibrate import (
     measure,
     model_share,
     score,
+    split_views,
     suspicion,
 )
 from datadose.auditing._checks import check_rows
@@ -93,6 +94,7 @@ __all__ = [
     "row_pair",
     "score",
     "score_limits",
+    "split_views",
     "suspicion",
     "timed",
     "topsis",
