@@ -81,11 +81,12 @@ def planted_part(runs: list[Run]) -> list[str]:
         "",
         f"Packs of the project at a known dose, {some['model']}: their own written wrong answers"
         " are the truth; detectors are measured, and one is chosen, on errors that `plant` made"
-        " by rule (another row's value, another number, a mutant of the code). The truth is held against"
-        " the copy's untouched rows, which the choice never saw as wrong or right. A set has facts"
-        " in four wordings and facts in one wording. `consistent` flips whole facts, `random` single"
-        " rows. The rule of choice and the detector `neighbours` were changed while looking at one"
-        " run, finance, subtle, random, seed 0; all others were first looked at after that.",
+        " by rule (another row's value, another number, a mutant of the code). The truth is held"
+        " against the copy's untouched rows, which the choice never saw as wrong or right. A set"
+        " has facts in four wordings and facts in one wording. `consistent` flips whole facts,"
+        " `random` single rows. The rule of choice and the detector `neighbours` were changed while"
+        " looking at one run, finance, subtle, random, seed 0; all others were first looked at"
+        " after that.",
         "",
         *bound_lines(runs),
         "### Every run",
