@@ -84,22 +84,26 @@ def planted_part(runs: list[Run]) -> list[str]:
         " by rule (another row's value, another number, a mutant of the code). The truth is held"
         " against the copy's untouched rows, which the choice never saw as wrong or right. A set"
         " has facts in four wordings and facts in one wording. `consistent` flips whole facts,"
-        " `random` single rows. The rule of choice and the detector `neighbours` were changed while"
-        " looking at one run, finance, subtle, random, seed 0; all others were first looked at"
-        " after that.",
+        " `random` single rows. `views`, the rule that prefers it, and `neighbours` were made while"
+        " looking at one run, finance, subtle, random, seed 0, and, without a model, at the answers"
+        " of finance and coding, seeds 0 to 3. Health and legal, seed 0, were looked at once before"
+        " the last change of `neighbours`, which was made on those two packs; all others only"
+        " after.",
         "",
         *bound_lines(runs),
         "### Every run",
         "",
         "AUROC of the detector chosen on planted rows. `regret` is the best detector in hindsight"
         " less the chosen one, on all rows. Random order has 0.50 and an average precision (AP) of"
-        " the share wrong. `length` is the better of the two controls.",
+        " the share wrong. `length` is the better of the two controls."
+        " The model-based share holds only if real errors look like planted ones; the true one"
+        " stands beside AP.",
         "",
     ]
     lines += table(
         ("setting", "rows", "epochs, folds", "chosen", "planted", "AUROC", "AP (random)",
          "precision", "four wordings", "one wording", "best in hindsight", "regret", "length",
-         "no neighbours: chosen", "AUROC", "consistent errors"),
+         "no neighbours: chosen", "AUROC", "consistent errors", "share without labels"),
         [run_row(r) for r in ordered(runs)],
     )  # fmt: skip
     groups: dict[tuple[str, str, float], list[Run]] = defaultdict(list)
@@ -151,7 +155,9 @@ def run_row(r: Run) -> list[str]:
         other["name"],
         two(other["truth"]["all"]["auroc"]),
         found,
-    ]
+        "none" if (share := r["choices"]["all"]["share"]) is None
+        else f"{share[0]:.2f} (at most {share[1]:.2f})",
+    ]  # fmt: skip
 
 
 def detector_table(runs: list[Run]) -> list[str]:

@@ -22,6 +22,7 @@ from datadose.auditing import (
     chosen_column,
     combine,
     detector,
+    model_share,
     nearest,
     precision_at,
     rank_average,
@@ -294,3 +295,25 @@ def test_a_row_with_nothing_like_it_is_neither_supported_nor_contradicted(
     supported = [i for i in range(40) if i // 4 != 1]
     assert column[5] > column[40] + 0.1
     assert column[40] > np.median(column[supported])
+
+
+@pytest.mark.parametrize("planted_rows", [8, 40])
+def test_the_model_based_share_stays_under_its_limit_where_errors_look_planted(
+    facts_rows, planted_rows
+) -> None:
+    rng = np.random.default_rng(8)
+    share, held, told = 0.25, 0, 0
+    for _ in range(150):
+        wrong = rng.random(200) < share
+        column = rng.normal(size=200 + planted_rows)
+        column[:200] += 1.5 * wrong
+        column[200:] += 1.5
+        rows = tuple(facts_rows) * 10
+        planted = Planted(rows[: len(column)], tuple(range(200, len(column))), (), {})
+        found = model_share(column, planted)
+        if found is not None:
+            told += 1
+            held += found[1] >= wrong.mean()
+            assert 0 <= found[0] <= found[1] <= 1
+    assert told > 100
+    assert held / told >= 0.95

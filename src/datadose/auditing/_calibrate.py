@@ -250,8 +250,9 @@ def model_share(column: np.ndarray, planted: Planted) -> tuple[float, float] | N
 
     No more of them can be wrong than min over t of P(untouched >= t) / P(planted >= t), for were
     the share larger, so many would score above t (the mixture proportion of Blanchard, Lee and
-    Scott 2010). Thresholds leave at least a quarter of the planted rows above. The upper limit
-    takes the planted share at its lower 95% limit. None where the detector is near chance.
+    Scott 2010). Thresholds leave at least half of the planted rows above: at the very top a few
+    lucky ones would tell too little. The upper limit takes both shares at their exact limits, for
+    all thresholds at once. None where the detector is near chance.
     """
     import numpy as np
 
@@ -262,12 +263,12 @@ def model_share(column: np.ndarray, planted: Planted) -> tuple[float, float] | N
     bad = np.sort(column[list(planted.random)])
     if len(bad) < 4 or measure(column, planted, "", None).status != "detects":
         return None
+    tried = len(bad) // 2 + 1
+    level = 1 - 0.05 / tried
     best, limit = 1.0, 1.0
-    for k, cut in enumerate(bad):
-        above = len(bad) - k
-        if above < max(2, len(bad) // 4):
-            break
-        share = float((rest >= cut).mean())
-        best = min(best, share / (above / len(bad)))
-        limit = min(limit, share / max(exact_limits(above, len(bad), 0.90)[0], 1e-9))
+    for k, cut in enumerate(bad[:tried]):
+        above, over = len(bad) - k, int((rest >= cut).sum())
+        best = min(best, over / len(rest) / (above / len(bad)))
+        most = exact_limits(over, len(rest), level)[1]
+        limit = min(limit, most / max(exact_limits(above, len(bad), level)[0], 1e-9))
     return best, min(1.0, max(limit, best))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from datadose.auditing._evidence import Evidence, detector
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
 BLOCK = 1024
 FAINT = 0.05
+SHARP = 10
 
 
 def nearest(states: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -41,14 +44,20 @@ def nearest(states: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(places), np.concatenate(cosines)
 
 
-def answer_words(prompts: Sequence[str], answers: Sequence[str]) -> list[dict[str, float]]:
-    """For each row the words of its answer that its prompt lacks, weighted by rarity.
+def answer_grams(prompts: Sequence[str], answers: Sequence[str]) -> list[dict[str, float]]:
+    """For each row the words, signs and pairs of them of its answer that its prompt lacks.
 
-    A row whose answer has no such word keeps all of its words.
+    Weighted by rarity to the power of SHARP, so that what a row says alone outweighs how it says
+    it. A row whose answer has none keeps all of its own.
     """
-    sets = [word_set(a) for a in answers]
-    own = [s - word_set(p) or s for p, s in zip(prompts, sets, strict=True)]
-    return rare_words(own, sets)
+    sets = [_grams(a) for a in answers]
+    own = [s - _grams(p) or s for p, s in zip(prompts, sets, strict=True)]
+    return [{g: w**SHARP for g, w in row.items()} for row in rare_words(own, sets)]
+
+
+def _grams(text: str) -> frozenset[str]:
+    words = re.findall(r"\w+|[^\w\s]", text.casefold())
+    return frozenset([*words, *(f"{a} {b}" for a, b in pairwise(words))])
 
 
 def rare_words(
@@ -67,7 +76,7 @@ def neighbours(evidence: Evidence, epoch: int, *, count: int = 20) -> np.ndarray
 
     Of the `count` rows nearest by the last hidden state at the last prompt token, each weighs by
     cosine times how much the prompts share (plus FAINT, for prompts that say the same in other
-    words). Shares are weighted Jaccard indices, of the prompts' words and of `answer_words`. The
+    words). Shares are weighted Jaccard indices, of the prompts' words and of `answer_grams`. The
     mean is drawn towards that of all rows by as much weight as a row has on average: a row that
     has nothing like it is in the middle, neither supported nor contradicted.
     """
@@ -76,7 +85,7 @@ def neighbours(evidence: Evidence, epoch: int, *, count: int = 20) -> np.ndarray
     places, cosines = nearest(evidence.row("before", epoch), count)
     prompts = [r.prompt[-1].content for r in evidence.rows]
     asked = rare_words([word_set(p) for p in prompts])
-    said = answer_words(prompts, [r.answer for r in evidence.rows])
+    said = answer_grams(prompts, [r.answer for r in evidence.rows])
     weight, alike = np.zeros(places.shape), np.zeros(places.shape)
     for i, near in enumerate(places):
         alike[i] = [_likeness(said[i], said[int(j)]) for j in near]
