@@ -226,7 +226,7 @@ def bound_lines(runs: list[Run]) -> list[str]:
             )
             rows.append([
                 label, PARTS[part], " and ".join(packs), str(len(values)), two(values.mean()),
-                f"{low:.2f} to {high:.2f}", "yes" if low > WANTED else "no",
+                f"{max(0.0, low):.2f} to {min(1.0, high):.2f}", "yes" if low > WANTED else "no",
             ])  # fmt: skip
     return [
         f"### Subtle, random, a quarter wrong: is the lower limit above {WANTED:g}?",
