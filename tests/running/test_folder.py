@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -174,3 +175,21 @@ def test_a_folder_is_made_by_its_first_write(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="can't be written"):
         RunFolder(tmp_path / "file" / "run")
+
+
+def test_one_at_a_time_inside_the_same_name(tmp_path: Path) -> None:
+    run, inside, worst = RunFolder(tmp_path / "run"), [0], [0]
+
+    def enter() -> None:
+        with run.alone("steps"):
+            inside[0] += 1
+            worst[0] = max(worst[0], inside[0])
+            time.sleep(0.02)
+            inside[0] -= 1
+
+    threads = [threading.Thread(target=enter) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert worst == [1]

@@ -56,7 +56,8 @@ def test_an_arm_is_opened_on_the_base_it_was_trained_on(tmp_path: Path, adapter:
         name_model(str(folder))
     (folder / "train.json").write_text("{}")
     assert name_model(str(folder)) == Named("tiny", folder / "adapter", base.weights)
-    assert name_model(f"tiny+{folder}") == Named("tiny", folder / "adapter")
+    assert name_model(f"tiny+{folder}") == Named("tiny", folder / "adapter", base.weights)
+    assert name_model(f"tiny+{folder / 'adapter'}") == Named("tiny", folder / "adapter")
     ids = torch.tensor([encode_prompt(base, chat_of("Who are you?"))])
     with torch.no_grad(), opened(name_model(str(folder)), precision="fp32") as (own, trained):
         bare = own.model(ids).logits
@@ -73,11 +74,12 @@ def test_an_arm_is_opened_on_the_base_it_was_trained_on(tmp_path: Path, adapter:
 def test_another_base_than_the_arms_is_refused(tmp_path: Path, adapter: Path) -> None:
     folder = arm(tmp_path / "run", adapter, "other")
     (folder / "train.json").write_text("{}")
-    with (
-        pytest.raises(InputError, match="trained on other weights"),
-        opened(name_model(str(folder))),
-    ):
-        pass
+    for name in (str(folder), f"tiny+{folder}"):
+        with (
+            pytest.raises(InputError, match="trained on other weights"),
+            opened(name_model(name)),
+        ):
+            pass
 
 
 def test_what_is_calibrated_is_calibrated_on_the_bare_base(adapter: Path) -> None:

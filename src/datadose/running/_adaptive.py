@@ -68,11 +68,12 @@ def choose(
     ]
     made = [{"series": label, **_record(step)} for label, step in steps]
     fresh = [m for m in made if m not in before]
-    if recorded(run.path) != before:
-        # recorded by another process while this one looked: writing ours would drop its steps
-        return True
-    if fresh:
-        write_json(run.path / STEPS_FILE, [*before, *fresh])
+    with run.alone("steps"):
+        if recorded(run.path) != before:
+            # recorded by another process while this one looked: writing ours would drop its steps
+            return True
+        if fresh:
+            write_json(run.path / STEPS_FILE, [*before, *fresh])
     for step in fresh:
         tell({"event": "next", **step})
     return any(step["arms"] for step in fresh)

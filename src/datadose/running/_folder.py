@@ -72,6 +72,14 @@ class RunFolder:
             )
 
     @contextlib.contextmanager
+    def alone(self, name: str) -> Iterator[None]:
+        """Wait until no other process of this machine is inside the same `name`, then enter."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        with (self.path / f".{name}.lock").open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    @contextlib.contextmanager
     def claim(self, arm_id: str) -> Iterator[bool]:
         """Claim an arm with a lock file and a heartbeat; yields False if another has it.
 

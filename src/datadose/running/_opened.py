@@ -39,8 +39,9 @@ def name_model(text: str) -> Named:
     base, plus, folder = text.partition("+")
     if not plus:
         return Named(text)
-    adapter = Path(folder).expanduser()
+    adapter, weights = Path(folder).expanduser(), None
     if (adapter / "rows.json").is_file():
+        weights = read_json(adapter / "rows.json")["arm"]["base"]
         adapter = adapter / checkpoint_name(1.0)
     if not any(adapter.glob("*.safetensors")):
         raise InputError(
@@ -48,7 +49,7 @@ def name_model(text: str) -> Named:
             where=folder,
             next_step="name the folder that holds adapter_config.json, or an arm's folder",
         )
-    return Named(base, adapter)
+    return Named(base, adapter, weights)
 
 
 def _arm(folder: Path) -> Named:
