@@ -1,6 +1,6 @@
 """Load a base model, encode chats for it, put adapters on and take them off."""
 
-from datadose.models._adapters import fresh_adapter, saved_adapter
+from datadose.models._adapters import fresh_adapter, load_adapter, saved_adapter
 from datadose.models._embedded import EMBEDDED, add_wheel, cache_folder, ensure_embedded
 from datadose.models._forward import autocast, check_head, half_weights, logits_at, pad
 from datadose.models._line import interpolated_adapter
@@ -27,6 +27,7 @@ from datadose.models._tries import (
     Item,
     Trie,
     answer_log_probs,
+    answer_steps,
     check_tries,
     join,
     together,
@@ -47,6 +48,7 @@ __all__ = [
     "Trie",
     "add_wheel",
     "answer_log_probs",
+    "answer_steps",
     "autocast",
     "cache_folder",
     "chat",
@@ -60,6 +62,7 @@ __all__ = [
     "half_weights",
     "interpolated_adapter",
     "join",
+    "load_adapter",
     "load_base",
     "logits_at",
     "pad",

@@ -26,6 +26,7 @@ from datadose.models import (
     encode_answers,
     fresh_adapter,
     half_weights,
+    load_adapter,
     together,
 )
 from datadose.schema import Recipe, Row
@@ -116,6 +117,7 @@ def train_arm(
     *,
     on_event: OnEvent = lambda _: None,
     deadline: int | None = None,
+    start: Path | None = None,
 ) -> Trained:
     """Fine-tune `base` on `rows` and leave one folder per checkpoint in `folder`.
 
@@ -123,9 +125,10 @@ def train_arm(
 
     The loss of a step is the mean over all its answer tokens, across accumulation. A run that
     was interrupted goes on from its last whole checkpoint with the same weights, optimiser and
-    random state. `deadline` stops after so many steps (for timing). Raises GuardError when
-    nothing or everything would be trained, when the loss does not fall, or when training
-    changes no logits; InputError for rows that are too long.
+    random state. `deadline` stops after so many steps (for timing). `start` is an adapter of the
+    same rank and targets to go on from, with a fresh optimiser, in the place of a new one. Raises
+    GuardError when nothing or everything would be trained, when the loss does not fall, or when
+    training changes no logits; InputError for rows that are too long.
     """
     encoded = encode_rows(base, rows, recipe)
     steps = plan_steps([e.start for e in encoded], recipe, seed)
@@ -133,6 +136,8 @@ def train_arm(
     for share in recipe.checkpoints:
         marks.setdefault(max(1, round(share * len(steps))), []).append(share)
     with _trainable(base, recipe, derive_seed(seed, "init") % 2**31) as module:
+        if start is not None:
+            load_adapter(module, start)
         opening = [encoded[i] for micro in steps[0] for i in micro]
         bare = logits_of(base, module, opening[0])
         run = _Run(base, module, recipe, folder, seed)

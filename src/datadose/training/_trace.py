@@ -51,11 +51,13 @@ def look(hidden: Any, logits: Any, counts: Sequence[int], targets: Any, sketcher
     """
     import torch
 
-    with torch.no_grad():
+    device = logits.device
+    # called inside a forward pass, whose autocast would round products and give bf16 arrays
+    with torch.no_grad(), torch.autocast(device.type, enabled=False):
         h = hidden.detach().float()
         losses, d = errors(logits.detach(), targets)
         z = logits.detach().float()
-        places = torch.arange(len(targets), device=z.device)
+        places = torch.arange(len(targets), device=device)
         right = z[places, targets]
         others = z.clone()
         others[places, targets] = -torch.inf
