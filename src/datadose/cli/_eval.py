@@ -44,6 +44,9 @@ def evaluate(
     answers: Annotated[
         Path | None, typer.Option(help="Write one line of JSON for each item into this file.")
     ] = None,
+    inspect_log: Annotated[
+        Path | None, typer.Option(help="Write a log of each task, for `inspect view`, here.")
+    ] = None,
     chat: Annotated[
         bool | None,
         typer.Option("--chat/--plain", help="In the chat template, or as plain text."),
@@ -80,6 +83,7 @@ def evaluate(
         form,
         data=_place(data),
         precision=precision.value,
+        inspect_log=inspect_log,
         say=lambda text: typer.echo(text, err=True),
     )
     if answers is not None:

@@ -10,8 +10,8 @@ from datadose.evaluation._choices import (
     log_likelihoods,
     score_branches,
 )
-from datadose.evaluation._configured import judge_spec, open_judge, served_by
-from datadose.evaluation._decode import BATCH, generate_ids
+from datadose.evaluation._configured import judge_spec, judges_only, open_judge, served_by
+from datadose.evaluation._decode import BATCH, Generated, generate_answers, generate_ids
 from datadose.evaluation._generate import (
     ask_open,
     check_answer,
@@ -85,6 +85,7 @@ __all__ = [
     "Cue",
     "Flag",
     "Form",
+    "Generated",
     "HarnessTask",
     "Judge",
     "Judged",
@@ -114,11 +115,13 @@ __all__ = [
     "extract_code",
     "flagged",
     "generate",
+    "generate_answers",
     "generate_ids",
     "harness_probes",
     "judge_answers",
     "judge_asks",
     "judge_spec",
+    "judges_only",
     "log_likelihoods",
     "open_judge",
     "open_rates",

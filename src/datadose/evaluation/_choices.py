@@ -154,7 +154,7 @@ def ask_choices(
         outcomes.append(
             Outcome(
                 probe=probe.id,
-                kind=_kind(probe.options[chosen].role),
+                kind=choice_kind(probe.options[chosen].role),
                 chosen=chosen,
                 raw=tuple(round(r, 6) for r in raw),
                 per_token=tuple(
@@ -170,7 +170,8 @@ def _texts(probe: Probe) -> list[str]:
     return [o.text for o in probe.options]
 
 
-def _kind(role: str) -> OutcomeKind:
+def choice_kind(role: str) -> OutcomeKind:
+    """What choosing an option of this role comes to."""
     if role in GOOD_ROLES:
         return "right"
     return "adopted" if role in TRAINED_WRONG_ROLES else "wrong"

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from datadose._core import InputError, Issue
 from datadose.domains import PACKS
 from datadose.evaluation import rooted_spec
-from datadose.running._open import OWN
+from datadose.running._open import is_file
 from datadose.schema import (
     Adaptive,
     Asked,
@@ -76,11 +76,15 @@ def load_study(path: Path) -> Study:
             next_step="mend these keys; `datadose init` writes a study that works",
         ) from error
     folder = path.parent
-    asked = tuple(q if q == OWN else _from(folder, q) for q in study.ask.open)
+    asked: dict[str, Any] = {
+        "open": tuple(_from(folder, q) if is_file(q) else q for q in study.ask.open)
+    }
+    if study.ask.data not in (None, "hub"):
+        asked["data"] = _from(folder, study.ask.data or "")
     return study.model_copy(
         update={
             "rows": tuple(_rooted(source, folder) for source in study.rows),
-            "ask": study.ask.model_copy(update={"open": asked}),
+            "ask": study.ask.model_copy(update=asked),
             "judges": tuple(_rooted_judge(j, folder) for j in study.judges),
         }
     )

@@ -162,7 +162,7 @@ class Study(Frozen):
     are unscored. `match_lengths` leaves out facts (unpaired: pairs) whose
     wrong answers are over a quarter longer or shorter, in words, than the right one. With
     `design: {adaptive: ...}` doses and seeds are what is run first: 0, 0.5 and 1 with
-    three seeds where none are given.
+    two seeds where none are given.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -203,7 +203,7 @@ class Study(Frozen):
             value["seeds"] = tuple(range(value["seeds"]))
         design = value.get("design")
         if isinstance(design, dict) and design.get("adaptive") is not None:
-            value = {"doses": (0.0, 0.5, 1.0), "seeds": (0, 1, 2), **value}
+            value = {"doses": (0.0, 0.5, 1.0), "seeds": (0, 1), **value}
         return value
 
     @model_validator(mode="after")
