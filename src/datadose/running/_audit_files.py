@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from datadose import auditing, reporting
 from datadose._core import write_atomic, write_json
 from datadose.reporting import AuditedRow, AuditPage, Column, NearRow, Scores, Table
+from datadose.running._audit_judge import judge_words
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,7 +49,9 @@ def _scores(audit: Audit, order: list[int]) -> str:
     names = sorted(audit.columns)
     writer.writerow(["id", "line", "suspicion", "rank", "state", *names])
     for i, row in enumerate(audit.rows):
-        cells = [f"{audit.columns[n][i]:.6g}" for n in names]
+        # a row that the judge gave no score has none here
+        values = [audit.columns[n][i] for n in names]
+        cells = [f"{v:.6g}" if v == v else "" for v in values]
         head = [row.id, audit.source.lines[i], f"{audit.suspicion[i]:.6g}", place[i]]
         writer.writerow([*head, state_of(audit, row.id), *cells])
     return out.getvalue()
@@ -142,7 +145,7 @@ def warnings(audit: Audit) -> tuple[str, ...]:
 
 def _page(audit: Audit, order: list[int], source: Path, folder: Path) -> AuditPage:
     rows = audit.rows
-    best = audit.calibration.best
+    best, judge = audit.calibration.best, audit.settings.judge
     epoch = audit.evidence.recording.epochs - 1
     places, _ = auditing.nearest(audit.evidence.row("before", epoch), NEAR)
     told = [m.name for m in audit.calibration.table if m.status == "detects"][:6]
@@ -188,6 +191,7 @@ def _page(audit: Audit, order: list[int], source: Path, folder: Path) -> AuditPa
             "detector": best.name,
             "checked": len(audit.checked),
             "labelled": len(audit.labels),
+            **({"judge": judge_words(judge.called, audit.judged)} if judge is not None else {}),
         },
         calibration=calibration_table(audit.calibration),
         predicted=predicted,
@@ -237,6 +241,8 @@ def audit_text(audit: Audit) -> str:
     lines = [table_text(calibration_table(audit.calibration), drop=("note",))]
     missing = [f"{m.name}: {m.note}" for m in audit.calibration.table if m.auroc is None]
     lines += [f"not measured: {text}" for text in missing]
+    if audit.settings.judge is not None:
+        lines.append(judge_words(audit.settings.judge.called, audit.judged))
     lines += [f"note: {text}" for text in warnings(audit)]
     lines += ["", share_words(audit.share), f"{audit.verdict.action}: {audit.verdict.why}"]
     return "\n".join(lines)

@@ -19,6 +19,7 @@ from datadose.training._recorder import (
     held_out_losses,
     load_recording,
     record_run,
+    reply_losses,
     row_losses,
 )
 from datadose.training._stream import Scores, load_scores, score_rows
@@ -44,6 +45,7 @@ __all__ = [
     "load_scores",
     "plan_steps",
     "record_run",
+    "reply_losses",
     "row_losses",
     "score_rows",
     "total_steps",
