@@ -25,9 +25,17 @@ def test_the_command_names_all_that_the_audit_was_given() -> None:
     assert told[:3] == ["datadose", "audit", "a b.jsonl"]
     given = dict(zip(told[3::2], told[4::2], strict=True))
     assert given == {
-        **{"--model": "tiny", "--out": "out", "--epochs": "3", "--folds": "2", "--plant": "0.05"},
-        **{"--seed": "0", "--trusted": "my rows.jsonl", "--pool": "pool.yaml"},
-        **{"--study": "runs/quickstart", "--labeller-error": "0.05", "--judge": "local:tiny"},
+        "--model": "tiny",
+        "--out": "out",
+        "--epochs": "3",
+        "--folds": "2",
+        "--plant": "0.05",
+        "--seed": "0",
+        "--trusted": "my rows.jsonl",
+        "--pool": "pool.yaml",
+        "--study": "runs/quickstart",
+        "--labeller-error": "0.05",
+        "--judge": "local:tiny",
     }
     served = AuditSettings(judge=JudgeSpec(url="http://127.0.0.1:1/v1", model="m"))
     assert "--judge 'http://127.0.0.1:1/v1#m'" in _command(
