@@ -183,7 +183,7 @@ def harness_items(found: HarnessTask) -> dict[str, Task]:
             put = [tuple(map(str, p.args[:2])) for p in parts if str(p.args[0])]
             same = len({before for before, _ in put}) == 1
             options = tuple(after if same else before + after for before, after in put)
-            right = (target,) if isinstance(target, int) else ()
+            right: tuple[int, ...] = (target,) if isinstance(target, int) else ()
             if isinstance(target, str):
                 right = tuple(i for i, o in enumerate(options) if o.strip() == target.strip())
             right = tuple(i for i in right if 0 <= i < len(options))
