@@ -84,12 +84,21 @@ def served_by(spec: JudgeSpec) -> Served:
 
 
 def judge_spec(text: str) -> JudgeSpec:
-    """A judge named on the command line: a YAML file of its fields, or in short `rule:NAME`,
-    `local:MODEL`, `classifier:LABELS`. Raises InputError or UsageError with the way out."""
-    from pydantic import ValidationError
+    """A judge named on the command line: a YAML file of its fields, or in short `URL#MODEL`,
+    `rule:NAME`, `local:MODEL`, `classifier:LABELS`. Raises InputError or UsageError with the way
+    out."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
+    if text.startswith(("http://", "https://")):
+        url, _, model = text.rpartition("#")
+        if not url or not model:
+            raise UsageError(
+                "a judge behind a URL needs the name of its model",
+                next_step="give URL#MODEL, or a YAML file (url, model, key)",
+            )
+        # a url with a password in it is refused, and must not be shown in saying so
+        return _spec({"url": url, "model": model}, "the judge's url")
     kind, _, value = text.partition(":")
     short = {"rule": "rule", "local": "model", "classifier": "labels"}
     if value and kind in short:
@@ -98,15 +107,22 @@ def judge_spec(text: str) -> JudgeSpec:
     if not path.is_file():
         raise UsageError(
             f"no judge is described by {text!r}",
-            next_step="give a YAML file (url, model, key), rule:NAME, local:MODEL or"
+            next_step="give a YAML file (url, model, key), URL#MODEL, rule:NAME, local:MODEL or"
             " classifier:LABELS",
         )
     try:
         fields: Any = YAML(typ="safe", pure=True).load(path.read_text("utf-8"))
-        return JudgeSpec.model_validate(fields)
     except (YAMLError, UnicodeDecodeError, OSError) as error:
         raise InputError(f"broken YAML: {str(error).splitlines()[0]}", where=text) from error
+    return _spec(fields, text)
+
+
+def _spec(fields: Any, where: str) -> JudgeSpec:
+    from pydantic import ValidationError
+
+    try:
+        return JudgeSpec.model_validate(fields)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "judge"
-        raise InputError(f"{place}: {first['msg']}", where=text) from error
+        raise InputError(f"{place}: {first['msg']}", where=where) from error

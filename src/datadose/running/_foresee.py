@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from datadose import curves
 from datadose._core import InputError
 from datadose.curves import Aim, Assumed, CurvePower, Power
+from datadose.running._adaptive import candidate_steps
 from datadose.running._analyses import choices, label_of
+from datadose.running._design import lay_out
 from datadose.running._gather import choose_probes, gather
 from datadose.schema import Study
 
@@ -48,7 +50,15 @@ def foresee(study: Study, *, like: Path | None = None, seed: int = 0) -> Power:
     run = curves.fixed(doses, len(study.seeds))
     if adaptive is not None:
         aim = replace(aim, width=adaptive.width / top, budget=adaptive.budget)
-        run = curves.adaptive(spec, aim, doses=doses, seeds=len(study.seeds), batch=adaptive.batch)
+        cell = next(c for c in lay_out(study).cells if not c.control)
+        run = curves.adaptive(
+            spec,
+            aim,
+            doses=doses,
+            seeds=len(study.seeds),
+            batch=adaptive.batch,
+            steps=candidate_steps(study, cell),
+        )
     found = curves.power(
         run,
         doses,

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from datadose._core import InputError, Issue
 from datadose.domains import PACKS
+from datadose.evaluation import rooted_spec
 from datadose.running._open import is_file
 from datadose.schema import (
     Adaptive,
@@ -104,7 +105,7 @@ def _rooted_judge(judge: JudgeSpec, folder: Path) -> JudgeSpec:
 def _rooted(source: Source, folder: Path) -> Source:
     """The source with its file names made absolute; they are given from the study file's folder.
 
-    `probes` may name packs, which stay as they are.
+    `probes` may name packs and lm-eval's own tasks, which stay as they are.
     """
     found: dict[str, Any] = {}
     for key in ("data", "pool", "right", "wrong", "add"):
@@ -112,7 +113,12 @@ def _rooted(source: Source, folder: Path) -> Source:
         if name is not None and not name.startswith("hf:"):
             found[key] = str((folder / Path(name).expanduser()).absolute())
     found["probes"] = tuple(
-        p if p in PACKS else str((folder / Path(p).expanduser()).absolute()) for p in source.probes
+        p
+        if p in PACKS
+        else rooted_spec(p, folder)
+        if p.startswith("lm-eval:")
+        else str((folder / Path(p).expanduser()).absolute())
+        for p in source.probes
     )
     return source.model_copy(update=found)
 
