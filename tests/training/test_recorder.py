@@ -20,6 +20,7 @@ from datadose.training import (
     held_out_losses,
     plan_steps,
     record_run,
+    reply_losses,
     row_losses,
     train_arm,
     weights_hash,
@@ -149,3 +150,24 @@ def test_held_out_losses_come_from_models_that_never_saw_the_row(base, rows, tmp
     assert held.shape == (len(rows),)
     assert np.isfinite(held).all()
     assert np.abs(held - seen).min() > 1e-3
+
+
+def test_a_run_in_half_precision_is_recorded_in_single(rows, made, tmp_path) -> None:
+    """The hook is called inside autocast, which must not round what is computed there."""
+    half = record_run(load_base("tiny", precision="bf16"), rows, RECIPE, 3, tmp_path)
+    for name in ("loss", "margin", "don", "head", "sketch"):
+        found = half.array(name, 0)
+        assert found.dtype == np.float32
+        assert np.abs(found - made.array(name, 0)).max() < 0.05 * np.abs(made.array(name, 0)).max()
+
+
+def test_replies_to_one_prompt_cost_one_pass_and_are_scored_as_by_themselves(base, rows) -> None:
+    from datadose.models import chat, encode_answer
+
+    words = ("Yes", "No, it is not so", "Perhaps")
+    groups = [[encode_answer(base, chat(r.answer), w) for w in words] for r in rows]
+    found = reply_losses(base, groups)
+    assert found.shape == (len(rows), 3)
+    for k in range(3):
+        alone = row_losses(base, [g[k] for g in groups])
+        assert np.allclose(found[:, k], alone, rtol=1e-4, atol=1e-4)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -57,12 +57,62 @@ def clean(
         str, typer.Option(help="Embedded name, folder or hub id, for what needs a model.")
     ] = "smollm2-135m",
     seed: Annotated[int, typer.Option()] = 0,
+    prove: Annotated[
+        bool, typer.Option("--prove", help="Retrain on rows before and after, and compare.")
+    ] = False,
+    probes: Annotated[
+        list[str] | None,
+        typer.Option(help="For --prove: a pack or a file of probes that ask what the rows teach."),
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="For --prove: seeds of every arm; else 5.")
+    ] = None,
+    epochs: Annotated[
+        float | None,
+        typer.Option(min=0.01, help="For --prove: passes over the rows as they were; else 2."),
+    ] = None,
+    outside: Annotated[
+        int | None,
+        typer.Option(
+            min=2, help="For --prove: most questions of a kind outside the domain; else 60."
+        ),
+    ] = None,
+    truth: Annotated[
+        Path | None, typer.Option(help="For --prove: which rows are wrong, where that is known.")
+    ] = None,
+    study: Annotated[
+        Path | None, typer.Option(help="For --prove: a study's run folder, for its curves.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
     """Drop, correct and rewrite rows; nothing is lost, and the ledger has every row."""
+    from datadose._core import UsageError, canonical_json, read_json
     from datadose.cli._progress import Progress
-    from datadose.running import CleanSettings, clean_text
+    from datadose.running import (
+        CleanSettings,
+        ProofSettings,
+        clean_text,
+        proof_text,
+        prove_cleaning,
+    )
     from datadose.running import clean as run_clean
+
+    told: dict[str, Any] = {
+        "probes": tuple(probes) if probes else None,
+        "seeds": None if seeds is None else tuple(range(seeds)),
+        "epochs": epochs,
+        "outside": outside,
+        "truth": truth,
+        "study": study,
+    }
+    given = {name: value for name, value in told.items() if value is not None}
+    if given and not prove:
+        raise UsageError(
+            f"{', '.join(f'--{name}' for name in given)} go with --prove", next_step="add --prove"
+        )
+    how = ProofSettings(**{"probes": (), "model": model, **given})
+    if prove:
+        how.check()
 
     settings = CleanSettings(
         audit=audit,
@@ -81,8 +131,14 @@ def clean(
         seed=seed,
     )
     done = run_clean(rows, out, settings, on_event=Progress())
-    if json:
+    if not json:
+        typer.echo(clean_text(done))
+        typer.echo(f"rows to train on: {out / 'cleaned.jsonl'}\nledger: {out / 'ledger.csv'}")
+    proof = prove_cleaning(done, settings, how, out, on_event=Progress()) if prove else None
+    if json and proof is None:
         typer.echo((out / "clean.json").read_text("utf-8"), nl=False)
-        return
-    typer.echo(clean_text(done))
-    typer.echo(f"rows to train on: {out / 'cleaned.jsonl'}\nledger: {out / 'ledger.csv'}")
+    elif json:
+        both = {**read_json(out / "clean.json"), "proof": read_json(out / "prove.json")}
+        typer.echo(canonical_json(both))
+    elif proof is not None:
+        typer.echo(f"\n{proof_text(proof)}\nproof: {out / 'prove.html'}")
