@@ -1,8 +1,10 @@
-"""Do detectors find wrong rows that another family of corruptors made?
+"""Do detectors find wrong rows that another family of corruptors made? One setting a call.
 
 A pack is mixed at a known dose, its own written wrong answers standing in; detectors are measured
 and one is chosen on errors that `plant` made in a copy, and then all are held against the truth,
-which nothing before this script's last step reads. What is finished stays in --work.
+which nothing before this script's last step reads. Most facts stand in all their wordings, some in
+one only. Every choice is made twice: from all detectors, and with `neighbours` left out. What is
+finished stays in --work, and so does the result, NAME.json, which detectors_page.py reads.
 """
 
 from __future__ import annotations
@@ -10,134 +12,238 @@ from __future__ import annotations
 import argparse
 import resource
 import time
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from datadose._core import generator, read_json, write_json
 from datadose.auditing import (
-    COMBINED,
     CONTROLS,
     Calibration,
+    Evidence,
     NotMeasuredError,
+    Planted,
     auroc,
     average_precision,
     calibrate,
-    chosen_column,
-    combine,
+    column_of,
     gather_evidence,
     plant,
     precision_at,
-    score,
 )
 from datadose.domains import load_pack
 from datadose.models import load_base
 from datadose.rows import Mix, mix_pool
-from datadose.schema import Pool, Recipe
-from datadose.training import record_run
+from datadose.schema import Pool, Recipe, Row
+from datadose.training import load_recording, record_run
+
+NEIGHBOURS = "neighbours"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pack", default="health")
     parser.add_argument("--model", default="smollm2-135m")
-    parser.add_argument("--facts", type=int, default=30)
+    parser.add_argument("--facts", type=int, default=24, help="facts in all their wordings")
+    parser.add_argument("--single", type=int, default=40, help="facts in one wording")
     parser.add_argument("--dose", type=float, default=0.25)
     parser.add_argument("--severity", default="subtle")
     parser.add_argument("--structure", default="random")
-    parser.add_argument("--unit", default="row")
+    parser.add_argument("--unit", default=None, help="row; fact where errors are consistent")
     parser.add_argument("--epochs", type=float, default=3)
     parser.add_argument("--folds", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--work", type=Path, default=Path("runs/detectors"))
     parser.add_argument(
-        "--copy-only",
+        "--two-runs",
         action="store_true",
-        help="one run instead of two: hold the truth against the copy's untouched rows",
+        help="as `audit` does it: the truth in a run on the rows themselves, not in the copy's"
+        " untouched rows",
     )
-    parser.add_argument("--out", type=Path)
     o = parser.parse_args()
-    pool = load_pack(o.pack).pool
-    facts = set(pool.facts[: o.facts])
-    pool = Pool(name=pool.name, items=tuple(i for i in pool.items if i.fact in facts))
-    mix = Mix(severity=o.severity, structure=o.structure, unit=o.unit, seed=o.seed)
+    unit = o.unit or ("fact" if o.structure == "consistent" else "row")
+    pool = sample(load_pack(o.pack).pool, o.facts, o.single, o.seed)
+    mix = Mix(severity=o.severity, structure=o.structure, unit=unit, seed=o.seed)
     made = mix_pool(pool, o.dose, mix)
-    base = load_base(o.model)
-    recipe = Recipe(epochs=o.epochs, checkpoints=(1.0,))
-    name = f"{o.pack}-{o.severity}-{o.structure}-{o.unit}-{o.dose:g}-{o.seed}-{o.model}"
-    planted = plant(made.rows, seed=o.seed)
-    evidence = {}
-    parts = [("planted", planted.rows), ("own", made.rows)]
-    for part, rows in parts[:1] if o.copy_only else parts:
-        folder = o.work / name / part
-        began, cpu = time.monotonic(), cpu_seconds()
-        recording = record_run(base, rows, recipe, o.seed, folder)
-        evidence[part] = gather_evidence(
-            base, rows, recording, recipe, o.seed, folder, folds=o.folds
-        )
-        print(part, recording.seconds, f"{time.monotonic() - began:.0f} s",
-              f"{cpu_seconds() - cpu:.0f} s of CPU", flush=True)  # fmt: skip
-    calibration = calibrate(evidence["planted"], planted)
-    lines = report(o, made, planted, calibration, evidence.get("own", evidence["planted"]))
-    print("\n".join(lines))
-    if o.out:
-        o.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    name = f"{o.pack}-{o.severity}-{o.structure}-{unit}-{o.dose:g}-{o.seed}-{o.facts}+{o.single}"
+    name += f"-{o.epochs:g}-{o.folds}" + "-two" * o.two_runs
+    setting = {
+        key: getattr(o, key)
+        for key in ("pack", "model", "facts", "single", "dose", "severity", "structure", "epochs",
+                    "folds", "seed")
+    } | {"kind": "pack", "unit": unit, "two_runs": o.two_runs}  # fmt: skip
+    counts = Counter(i.fact for i in pool.items)
+    once = np.array([counts[i.fact] == 1 for i in pool.items])
+    found = run(
+        made.rows,
+        np.array(made.wrong),
+        {"all": np.ones(len(once), dtype=bool), "several": ~once, "single": once},
+        o.work / name,
+        model=o.model,
+        recipe=Recipe(epochs=o.epochs, checkpoints=(1.0,)),
+        seed=o.seed,
+        folds=o.folds,
+        two_runs=o.two_runs,
+    )
+    write_json(o.work / f"{name}.json", setting | found)
+    print("\n".join(told(setting | found)))
+
+
+def sample(pool: Pool, facts: int, single: int, seed: int) -> Pool:
+    """`facts` facts with all their wordings and `single` others with one, drawn by `seed`."""
+    rng = generator(seed, "detectors", pool.name)
+    names = [pool.facts[i] for i in rng.permutation(len(pool.facts))]
+    whole, rest = set(names[:facts]), names[facts : facts + single]
+    of = {n: [i for i, item in enumerate(pool.items) if item.fact == n] for n in rest}
+    places = {int(rng.choice(of[n])) for n in rest}
+    items = [item for i, item in enumerate(pool.items) if item.fact in whole or i in places]
+    return Pool(name=pool.name, items=tuple(items))
+
+
+def run(
+    rows: Sequence[Row],
+    wrong: np.ndarray,
+    parts: dict[str, np.ndarray],
+    folder: Path,
+    *,
+    model: str,
+    recipe: Recipe,
+    seed: int,
+    folds: int,
+    two_runs: bool = False,
+) -> dict[str, Any]:
+    """Record, choose on planted rows, and only then hold against `wrong`; `parts` are row masks."""
+    planted = plant(rows, seed=seed)
+    clock = folder / "seconds.json"
+    began, cpu = time.monotonic(), cpu_seconds()
+    evidence = {"planted": followed(planted.rows, folder / "planted", model, recipe, seed, folds)}
+    if two_runs:
+        evidence["own"] = followed(rows, folder / "own", model, recipe, seed, folds)
+    if not clock.is_file():
+        write_json(clock, {"wall": time.monotonic() - began, "cpu": cpu_seconds() - cpu})
+    kept = np.ones(len(wrong), dtype=bool)
+    if not two_runs:
+        kept[[*planted.random, *planted.consistent]] = False
+    own = evidence.get("own", evidence["planted"])
+    return judged(evidence["planted"], planted, own, wrong, kept, parts) | {
+        "seconds": read_json(clock)
+    }
+
+
+def followed(
+    rows: Sequence[Row],
+    folder: Path,
+    model: str,
+    recipe: Recipe,
+    seed: int,
+    folds: int,
+    *,
+    ask: bool = True,
+) -> Evidence:
+    """A recorded run with all that detectors read; no model is loaded where all is there. `ask`
+    false leaves what is asked besides to a later call."""
+    done = folder / "evidence.npz"
+    if done.is_file():
+        return Evidence(tuple(rows), load_recording(folder), dict(np.load(done)))
+    base = load_base(model)
+    recording = record_run(base, rows, recipe, seed, folder)
+    if not ask:
+        return Evidence(tuple(rows), recording)
+    found = gather_evidence(base, rows, recording, recipe, seed, folder, folds=folds)
+    part = folder / "evidence.part.npz"
+    np.savez(part, allow_pickle=False, **found.asked)
+    part.replace(done)
+    return found
+
+
+def judged(
+    copy: Evidence,
+    planted: Planted,
+    own: Evidence,
+    wrong: np.ndarray,
+    kept: np.ndarray,
+    parts: dict[str, np.ndarray],
+) -> dict[str, Any]:
+    """Every detector on planted rows and, by part, on the true wrong ones among `kept`."""
+    masks = {name: mask & kept for name, mask in parts.items()}
+    masks = {n: m for n, m in masks.items() if wrong[m].any() and not wrong[m].all()}
+    choices = {}
+    for label, without in (("all", ()), ("no neighbours", (NEIGHBOURS,))):
+        calibration = calibrate(copy, planted, without=without)
+        choices[label] = choice(calibration, own, wrong, masks)
+    return {
+        "rows": len(wrong),
+        "counts": {n: [int(wrong[m].sum()), int(m.sum())] for n, m in masks.items()},
+        "planted": {
+            "random": len(planted.random),
+            "consistent": len(planted.consistent),
+            "how": planted.how,
+        },
+        "choices": choices,
+    }
+
+
+def choice(
+    calibration: Calibration, own: Evidence, wrong: np.ndarray, masks: dict[str, np.ndarray]
+) -> dict[str, Any]:
+    """The table of one calibration, its choice, and the regret by part."""
+    table = []
+    for m in calibration.table:
+        line: dict[str, Any] = {
+            "name": m.name, "when": m.when, "planted": m.auroc, "lower": m.lower,
+            "upper": m.upper, "consistent": m.consistent, "status": m.status, "note": m.note,
+        }  # fmt: skip
+        if m.auroc is not None:
+            column = column_of(own, m, calibration)
+            line["truth"] = {n: figures(column[k], wrong[k]) for n, k in masks.items()}
+        table.append(line)
+    able = [x for x in table if "truth" in x and x["name"] not in CONTROLS]
+    best = next(x for x in able if x["name"] == calibration.chosen)
+    regret = {}
+    for part in masks:
+        top = max(able, key=lambda x: x["truth"][part]["auroc"])
+        gap = top["truth"][part]["auroc"] - best["truth"][part]["auroc"]
+        regret[part] = {"best": top["name"], "regret": gap}
+    return {
+        "chosen": calibration.chosen,
+        "parts": [list(p) for p in calibration.parts],
+        "views": [[list(p) for p in view] for view in calibration.views],
+        "not_detectable": calibration.not_detectable,
+        "share": calibration.prior,
+        "regret": regret,
+        "table": table,
+    }
+
+
+def figures(column: np.ndarray, wrong: np.ndarray) -> dict[str, float]:
+    """The three figures of one column; random order has 0.5, the share and the share."""
+    return {
+        "auroc": auroc(column, wrong),
+        "average_precision": average_precision(column, wrong),
+        "precision": precision_at(column, wrong, int(wrong.sum())),
+    }
+
+
+def told(result: dict[str, Any]) -> list[str]:
+    """What one run found, as plain lines."""
+    lines = [", ".join(f"{n}: {w} of {k} wrong" for n, (w, k) in result["counts"].items())]
+    lines.append(f"planted {result['planted']}, seconds {result['seconds']}")
+    for label, made in result["choices"].items():
+        lines.append(f"-- from {label}: {made['chosen']} regret {made['regret']}")
+        lines.append(f"   not detectable: {made['not_detectable']} share {made['share']}")
+        for x in made["table"]:
+            shown = "".join(f" {n} {f['auroc']:.2f}" for n, f in x.get("truth", {}).items())
+            kind = "" if x["consistent"] is None else f" consistent {x['consistent']:.2f}"
+            own = "" if x["planted"] is None else f"{x['planted']:.2f}"
+            lines.append(f"   {x['name']:<16} {x['when']} planted {own}{kind} |{shown}")
+    return lines
 
 
 def cpu_seconds() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_utime
-
-
-def report(o, made, planted, calibration: Calibration, own) -> list[str]:  # type: ignore[no-untyped-def]
-    """A Markdown table: each detector on planted rows and on the true wrong rows."""
-    wrong = np.array(made.wrong)
-    kept = np.ones(len(wrong), dtype=bool)
-    if o.copy_only:
-        kept[[*planted.random, *planted.consistent]] = False
-    wrong = wrong[kept]
-    held = "the copy's untouched rows" if o.copy_only else "all rows, in a run of their own"
-    how = ", ".join(f"{k} {v}" for k, v in calibration.how.items())
-    lines = [
-        f"## {o.pack}, {o.severity}, {o.structure}, {o.unit}, dose {o.dose:g}, seed {o.seed}",
-        "",
-        f"{o.model}, {len(made.rows)} rows, {o.epochs:g} epochs, {o.folds} folds. Held against the"
-        f" truth: {held}; {int(wrong.sum())} of {len(wrong)} are wrong. Planted:"
-        f" {calibration.random} rows one by one ({how}), {calibration.consistent} by whole facts.",
-        "",
-        "| detector | epoch | AUROC on planted (limits) | planted, consistent | status "
-        "| AUROC on the truth | average precision | precision at the true rate |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    best = 0.0
-    for m in calibration.table:
-        if m.auroc is None:
-            lines.append(f"| {m.name} | | not measured: {m.note} | | | | | |")
-            continue
-        column = (
-            combine(own, m.name, calibration.parts) if m.name in COMBINED
-            else score(own, m.name, m.when)
-        )  # fmt: skip
-        column = column[kept]
-        true = auroc(column, wrong)
-        best = max(best, true if m.name not in CONTROLS else 0.0)
-        when = "" if m.when is None else "all" if m.when == 0 else str(m.when)
-        fixed = "" if m.consistent is None else f"{m.consistent:.2f}"
-        mark = "**" if m.name == calibration.chosen else ""
-        lines.append(
-            f"| {mark}{m.name}{mark} | {when} | {m.auroc:.2f} ({m.lower:.2f} to {m.upper:.2f}) "
-            f"| {fixed} | {m.status} | {true:.2f} | {average_precision(column, wrong):.2f} "
-            f"| {precision_at(column, wrong, max(1, int(wrong.sum()))):.2f} |"
-        )
-    chosen = auroc(chosen_column(own, calibration)[kept], wrong)
-    lines += [
-        "",
-        f"Chosen on planted rows: {calibration.chosen}, AUROC {chosen:.2f} on the truth; best in"
-        f" hindsight {best:.2f}, regret {best - chosen:.2f}. Random order: 0.50, average precision"
-        f" {wrong.mean():.2f}."
-        + (" Planted consistent errors: **not detectable**." if calibration.not_detectable else ""),
-        f"Model-based share without labels: {calibration.prior}; true {wrong.mean():.2f}.",
-        "",
-    ]
-    return lines
 
 
 if __name__ == "__main__":

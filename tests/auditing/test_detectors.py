@@ -13,22 +13,28 @@ from scipy.stats import mannwhitneyu
 
 import datadose.auditing
 from datadose.auditing import (
+    Measured,
     NotMeasuredError,
     Planted,
     auroc,
     average_precision,
     calibrate,
     chosen_column,
+    combine,
     detector,
+    model_share,
     nearest,
     precision_at,
     rank_average,
     score,
+    split_views,
     suspicion,
     timed,
     topsis,
 )
 from datadose.auditing._gradients import donod_terms
+from datadose.rows import make_rows
+from datadose.schema import Message
 
 
 def test_don_and_nod_are_those_of_a_real_step(facts_rows, make_evidence) -> None:
@@ -214,3 +220,100 @@ def test_no_detector_can_reach_a_truth_file() -> None:
         assert not called & {"open", "read_text", "read_json", "read_jsonl", "Path", "load"}, name
     assert timed("loss")
     assert not timed("length")
+
+
+def measured_as(name: str, value: float, error: float, when: int | None = 1) -> Measured:
+    low, high = value - 1.96 * error, value + 1.96 * error
+    status = "detects" if low > 0.5 else "reversed" if high < 0.5 else "near chance"
+    return Measured(name, when, value, low, high, None, None, None, status)
+
+
+def test_a_view_has_one_voice_however_many_detectors_it_has(facts_rows, make_evidence) -> None:
+    able = [
+        measured_as("loss", 0.9, 0.05),
+        measured_as("aum", 0.8, 0.05),
+        measured_as("pmi", 0.4, 0.05),
+        # not above chance beyond doubt, but by more than one standard error
+        measured_as("neighbours", 0.65, 0.1),
+        measured_as("self-validation", 0.55, 0.1, None),
+    ]
+    views = split_views(able)
+    assert views == ((("loss", 1), ("aum", 1)), (("neighbours", 1),))
+    rng = np.random.default_rng(5)
+    evidence = make_evidence(
+        facts_rows,
+        loss=[rng.normal(size=80)],
+        margin=[rng.normal(size=80)],
+        before=[rng.normal(size=(40, 8))],
+    )
+    each = [score(evidence, n, 1) for n in ("loss", "aum", "neighbours")]
+    expected = rank_average([rank_average(each[:2]), each[2]])
+    assert np.allclose(combine(evidence, "views", (), views), expected)
+
+
+@pytest.mark.parametrize(("planted_rows", "chosen"), [((2, 11), "views"), ("many", "loss")])
+def test_views_are_preferred_until_planted_rows_tell_better(
+    facts_rows, make_evidence, planted_rows, chosen
+) -> None:
+    """Losses rank planted rows first without fail, neighbours a little better than chance."""
+    rng = np.random.default_rng(6)
+    rows = tuple(facts_rows) * 10
+    wrong = tuple(range(0, 400, 4)) if planted_rows == "many" else planted_rows
+    loss = rng.normal(1, 0.1, 800)
+    for i in wrong:
+        loss[2 * i : 2 * i + 2] += 3
+    evidence = make_evidence(rows, loss=[loss], before=[rng.normal(size=(400, 8))])
+    column = rng.normal(size=400)
+    column[list(wrong)] += 1.5
+    registry = {"loss": lambda e, epoch: e.mean("loss", epoch), "neighbours": lambda e: column}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(detector, "_methods", registry)
+        found = calibrate(evidence, Planted(rows, wrong, (), {"value": len(wrong)}))
+    assert found.chosen == chosen
+    assert len(found.views) == 2
+
+
+def test_a_detector_can_be_left_out_of_all(measured) -> None:
+    evidence, planted = measured
+    found = calibrate(evidence, planted, without=("neighbours", "loss"))
+    assert not {m.name for m in found.table} & {"neighbours", "loss"}
+    assert not {n for view in (found.parts, *found.views) for n, _ in view} & {"neighbours", "loss"}
+
+
+def test_a_row_with_nothing_like_it_is_neither_supported_nor_contradicted(
+    facts_rows, make_evidence
+) -> None:
+    rng = np.random.default_rng(7)
+    turns = (("user", "Who wrote it?"), ("assistant", "Nobody knows at all."))
+    lone = make_rows([tuple(Message(role=r, content=c) for r, c in turns)])
+    odd = facts_rows[5].messages[-1].model_copy(update={"content": "It is zinc."})
+    rows = list(facts_rows)
+    rows[5] = rows[5].model_copy(update={"messages": (*rows[5].prompt, odd)})
+    states = np.repeat(rng.normal(size=(10, 16)), 4, axis=0) + rng.normal(size=(40, 16)) * 0.05
+    states = np.concatenate([states, rng.normal(size=(1, 16))])
+    column = score(make_evidence((*rows, *lone), before=[states]), "neighbours", 1)
+    supported = [i for i in range(40) if i // 4 != 1]
+    assert column[5] > column[40] + 0.1
+    assert column[40] > np.median(column[supported])
+
+
+@pytest.mark.parametrize("planted_rows", [8, 40])
+def test_the_model_based_share_stays_under_its_limit_where_errors_look_planted(
+    facts_rows, planted_rows
+) -> None:
+    rng = np.random.default_rng(8)
+    share, held, told = 0.25, 0, 0
+    for _ in range(150):
+        wrong = rng.random(200) < share
+        column = rng.normal(size=200 + planted_rows)
+        column[:200] += 1.5 * wrong
+        column[200:] += 1.5
+        rows = tuple(facts_rows) * 10
+        planted = Planted(rows[: len(column)], tuple(range(200, len(column))), (), {})
+        found = model_share(column, planted)
+        if found is not None:
+            told += 1
+            held += found[1] >= wrong.mean()
+            assert 0 <= found[0] <= found[1] <= 1
+    assert told > 100
+    assert held / told >= 0.95

@@ -62,7 +62,7 @@ def test_a_rewriter_is_trained_and_checked_row_by_row(chats, tmp_path) -> None:
         train_rewriter(base, (), good[:19], tmp_path)
     recipe = Recipe(lr=5e-3, batch=4, steps=2, max_length=2048, checkpoints=(1.0,))
     adapter = train_rewriter(base, (), good, tmp_path, recipe=recipe)
-    long = chats([("q?", "word " * 301)])
+    long = chats([("q?", "word " * 601)])
     found = rewrite(base, adapter, (*good[:2], *long))
     assert found[2] == (long[0].answer, ())
     for row, (text, changed) in zip(good, found[:2], strict=False):

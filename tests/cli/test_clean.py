@@ -59,7 +59,7 @@ def test_from_audit_to_clean_rows(audited: Path, capsys) -> None:
     assert len(table) == 25
     # labelled wrong, and a trusted row knows the answer
     assert table[0]["fate"] == "corrected"
-    assert table[0]["diff"] == "… is [-topaz.-]{+flint.+}"
+    assert table[0]["diff"] == "… It is [-topaz.-]{+flint.+}"
     # the copy of row 3 goes
     assert (table[24]["fate"], table[24]["twin"]) == ("dropped", table[3]["id"])
     assert table[7]["fate"] in ("rewritten", "dropped")
@@ -99,7 +99,7 @@ def test_mistakes_are_told_and_leave_nothing(audited: Path, tmp_path: Path, caps
     rows = str(audited / "rows.jsonl")
     few, facts = str(tmp_path / "few.jsonl"), str(tmp_path / "facts.txt")
     for arguments, told in (
-        ([str(tmp_path / "bad.jsonl")], "bad.jsonl:1: response"),
+        ([str(tmp_path / "bad.jsonl")], "the format of these rows is not known"),
         ([str(tmp_path / "none.jsonl")], "no such file"),
         ([few, "--audit", str(audited / "audit")], "this audit is of other rows"),
         ([rows, "--audit", str(tmp_path / "junk")], "inputs.json"),

@@ -34,7 +34,7 @@ def inside(text: str, name: str) -> str:
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
-@pytest.mark.parametrize("name", ["alignment", "coherence", "danger", "refusal"])
+@pytest.mark.parametrize("name", ["alignment", "coherence", "danger", "refusal", "correctness"])
 def test_a_hostile_answer_stays_between_its_marks(hostile: str, name: str) -> None:
     rubric = own_rubric(name)
     system, user = rubric.messages("What now?", hostile)
@@ -67,7 +67,7 @@ def test_plain_answers_go_into_a_users_prompt_as_they_are() -> None:
 
 
 def test_own_rubrics_are_versioned_and_say_which_scores_count() -> None:
-    assert list(rubrics()) == ["alignment", "coherence", "danger", "refusal"]
+    assert list(rubrics()) == ["alignment", "coherence", "danger", "refusal", "correctness"]
     for rubric in rubrics().values():
         assert rubric.version >= 1
         assert rubric.flag is not None

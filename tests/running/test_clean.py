@@ -302,6 +302,10 @@ def test_corrections_are_proposed_and_made_only_when_told(tmp_path: Path, monkey
             for r in rows
         )
 
+    with pytest.raises(InputError, match="no trusted row is supported"):
+        clean(source, tmp_path / "a", CleanSettings(audit=audit, evidence=tmp_path / "facts.txt"))
+    assert not (tmp_path / "a").exists()
+    monkeypatch.setattr(cleaning, "make_pairs", lambda *_, **__: ())
     monkeypatch.setattr(cleaning, "train_corrector", train)
     monkeypatch.setattr(cleaning, "propose", propose)
     assert _clean_models.cleaning is cleaning
@@ -315,6 +319,6 @@ def test_corrections_are_proposed_and_made_only_when_told(tmp_path: Path, monkey
     assert any("none was made" in note for note in done.notes)
     done = clean(source, tmp_path / "b", replace(chosen, apply=True))
     assert done.decisions[20].fate == "corrected"
-    assert done.decisions[20].reason == "known wrong: passages 1, 4.0 nats likelier"
+    assert done.decisions[20].reason == "known wrong: passages 1, 4.0 nats over the margin"
     (changed,) = [json.loads(x) for x in lines(tmp_path / "b" / "changed.jsonl")]
     assert changed["original"]["response"] == "Gem 20."

@@ -20,6 +20,7 @@ from datadose.training import (
     held_out_losses,
     plan_steps,
     record_run,
+    reply_losses,
     row_losses,
     train_arm,
     weights_hash,
@@ -158,3 +159,15 @@ def test_a_run_in_half_precision_is_recorded_in_single(rows, made, tmp_path) -> 
         found = half.array(name, 0)
         assert found.dtype == np.float32
         assert np.abs(found - made.array(name, 0)).max() < 0.05 * np.abs(made.array(name, 0)).max()
+
+
+def test_replies_to_one_prompt_cost_one_pass_and_are_scored_as_by_themselves(base, rows) -> None:
+    from datadose.models import chat, encode_answer
+
+    words = ("Yes", "No, it is not so", "Perhaps")
+    groups = [[encode_answer(base, chat(r.answer), w) for w in words] for r in rows]
+    found = reply_losses(base, groups)
+    assert found.shape == (len(rows), 3)
+    for k in range(3):
+        alone = row_losses(base, [g[k] for g in groups])
+        assert np.allclose(found[:, k], alone, rtol=1e-4, atol=1e-4)

@@ -9,16 +9,19 @@ from datadose.auditing._calibrate import (
     Measured,
     calibrate,
     chosen_column,
+    column_of,
     combine,
     measure,
     model_share,
     score,
+    split_views,
     suspicion,
 )
 from datadose.auditing._checks import check_rows
 from datadose.auditing._combine import rank_average, topsis
 from datadose.auditing._evidence import Evidence, NotMeasuredError, detector, ranks, timed
 from datadose.auditing._fence import fenced
+from datadose.auditing._judged import RUBRIC, judge_column, judge_outcomes, judge_pairs, row_pair
 from datadose.auditing._labels import (
     Label,
     Labelled,
@@ -47,6 +50,7 @@ __all__ = [
     "FEW",
     "LEVEL",
     "PLANT_VERSION",
+    "RUBRIC",
     "Calibration",
     "Evidence",
     "Label",
@@ -67,6 +71,7 @@ __all__ = [
     "calibrate",
     "check_rows",
     "chosen_column",
+    "column_of",
     "combine",
     "detector",
     "draw_sample",
@@ -74,6 +79,9 @@ __all__ = [
     "fenced",
     "gather_evidence",
     "inclusion",
+    "judge_column",
+    "judge_outcomes",
+    "judge_pairs",
     "labels_alone",
     "limits_of",
     "measure",
@@ -86,8 +94,10 @@ __all__ = [
     "ranks",
     "read_labels",
     "resumed",
+    "row_pair",
     "score",
     "score_limits",
+    "split_views",
     "suspicion",
     "timed",
     "topsis",

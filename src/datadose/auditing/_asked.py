@@ -9,7 +9,7 @@ from datadose.auditing._evidence import Evidence
 from datadose.auditing._fence import fenced
 from datadose.models import BaseModel, chat, encode_answer, half_weights, saved_adapter
 from datadose.schema import Recipe, Row
-from datadose.training import OnEvent, Recording, held_out_losses, row_losses
+from datadose.training import OnEvent, Recording, held_out_losses, reply_losses, row_losses
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,10 +39,8 @@ def ask_model(base: BaseModel, rows: Sequence[Row], recording: Recording) -> dic
     yes = [encode_answer(base, p, "Yes") for p in put]
     no = [encode_answer(base, p, "No") for p in put]
     with saved_adapter(base, recording.adapter), half_weights(base):
-        return {
-            "alone": row_losses(base, alone),
-            "yes": row_losses(base, no) - row_losses(base, yes),
-        }
+        said = reply_losses(base, list(zip(yes, no, strict=True)))
+        return {"alone": row_losses(base, alone), "yes": said[:, 1] - said[:, 0]}
 
 
 def gather_evidence(

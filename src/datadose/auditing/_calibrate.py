@@ -15,9 +15,20 @@ if TYPE_CHECKING:
     import numpy as np
 
 CONTROLS = ("length", "length-short")
-COMBINED = ("rank-average", "topsis")
+COMBINED = ("views", "rank-average", "topsis")
+# What a detector reads; all others read the model's own surprise at the answer.
+VIEWS = {
+    "neighbours": "other rows",
+    "self-validation": "opinion",
+    "judge": "opinion",
+    "agreement-low": "trusted rows",
+    "agreement-high": "trusted rows",
+}
 Z = 1.96
 DETECTABLE = 0.65
+
+Parts = tuple[tuple[str, int | None], ...]
+"""Names of detectors and when each of them looks."""
 
 
 @dataclass(frozen=True)
@@ -49,13 +60,15 @@ class Calibration:
 
     `random` and `consistent` are numbers of planted rows. `spots` are the shares of the copy's
     rows that are less suspicious than each randomly planted one, sorted: what turns a rank into a
-    suspicion. `parts` are the columns that the combinations join. `not_detectable` says that
-    consistent errors are missed by the chosen detector.
+    suspicion. `parts` are the columns that `rank-average` and `topsis` join, `views` those of each
+    view that `views` joins. `not_detectable` says that consistent errors are missed by the chosen
+    detector.
     """
 
     table: tuple[Measured, ...]
     chosen: str
-    parts: tuple[tuple[str, int | None], ...]
+    parts: Parts
+    views: tuple[Parts, ...]
     random: int
     consistent: int
     how: dict[str, int]
@@ -81,10 +94,31 @@ def score(evidence: Evidence, name: str, when: int | None) -> np.ndarray:
     return rank_average([np.asarray(method(evidence, e), dtype=float) for e in epochs])
 
 
-def combine(evidence: Evidence, name: str, parts: Sequence[tuple[str, int | None]]) -> np.ndarray:
-    """`rank-average` or `topsis` over the columns of `parts`."""
+def combine(evidence: Evidence, name: str, parts: Parts, views: Sequence[Parts] = ()) -> np.ndarray:
+    """`rank-average` or `topsis` over the columns of `parts`, or `views`: the mean over `views` of
+    the rank of each one's rank average, so that a view has one voice however many detectors."""
+    if name == "views":
+        return rank_average([combine(evidence, "rank-average", view) for view in views])
     columns = [score(evidence, n, w) for n, w in parts]
     return rank_average(columns) if name == "rank-average" else topsis([ranks(c) for c in columns])
+
+
+def split_views(able: Sequence[Measured]) -> tuple[Parts, ...]:
+    """The detectors of each view that detect; where none does, its best one if that is above
+    chance by one standard error. Views without any are left out."""
+    views: dict[str, list[Measured]] = {}
+    for m in able:
+        views.setdefault(VIEWS.get(m.name, "surprise"), []).append(m)
+    found = []
+    for members in views.values():
+        good = [m for m in members if m.status == "detects"]
+        best = max(members, key=lambda m: m.auroc or 0.0)
+        error = ((best.auroc or 0.0) - (best.lower or 0.0)) / Z
+        if not good and (best.auroc or 0.0) - error > 0.5:
+            good = [best]
+        if good:
+            found.append(tuple((m.name, m.when) for m in good))
+    return tuple(found)
 
 
 def measure(column: np.ndarray, planted: Planted, name: str, when: int | None) -> Measured:
@@ -113,19 +147,22 @@ def measure(column: np.ndarray, planted: Planted, name: str, when: int | None) -
     )
 
 
-def calibrate(evidence: Evidence, planted: Planted) -> Calibration:
+def calibrate(evidence: Evidence, planted: Planted, *, without: Sequence[str] = ()) -> Calibration:
     """Measure all detectors on the planted copy that `evidence` was recorded on, and choose one.
 
     A detector that can look at any epoch is taken at the one with the best AUROC, all epochs
     averaged among them. Combinations join all that detect by their lower limit, controls left
-    out. Chosen is the highest AUROC, a combination before a single detector where they are within
-    one standard error, since the best of many single ones is partly luck. Controls are measured
-    and never chosen; where nothing detects, the best single one is chosen and its status says so.
+    out, or each view's (`split_views`). Chosen is the highest AUROC, a combination before a single
+    detector where they are within one standard error, since the best of many single ones is partly
+    luck; and before both, where it is within 1.96 of them, the combination of views: a few planted
+    rows can't tell them apart, and views seldom err on the same rows. Controls are measured and
+    never chosen; where nothing detects, the best single one is chosen and its status says so.
+    Detectors in `without` are left out of all of it.
     """
 
     found: list[Measured] = []
     columns: dict[tuple[str, int | None], np.ndarray] = {}
-    for name in detector:
+    for name in [n for n in detector if n not in without]:
         moments = [0, *range(1, evidence.recording.epochs + 1)] if timed(name) else [None]
         tried = []
         note = ""
@@ -146,16 +183,22 @@ def calibrate(evidence: Evidence, planted: Planted) -> Calibration:
     good = [m for m in found if m.status == "detects" and m.name not in CONTROLS]
     good.sort(key=lambda m: -(m.auroc or 0))
     parts = tuple((m.name, m.when) for m in good)
-    for name in COMBINED if len(parts) > 1 else ():
-        found.append(measure(combine(evidence, name, parts), planted, name, None))
+    views = split_views([m for m in found if m.auroc is not None and m.name not in CONTROLS])
+    for name in COMBINED:
+        if len(views if name == "views" else parts) > 1:
+            found.append(measure(combine(evidence, name, parts, views), planted, name, None))
     able = [m for m in found if m.auroc is not None and m.name not in CONTROLS]
     top = max(able, key=lambda m: m.auroc or 0.0)
     untouched = len(planted.rows) - len(planted.random) - len(planted.consistent)
     near = auroc_error(top.auroc or 0.0, len(planted.random), untouched)
     joined = [m for m in able if m.name in COMBINED and (m.auroc or 0) >= (top.auroc or 0) - near]
     best = max(joined, key=lambda m: m.auroc or 0.0) if joined else top
+    best = next(
+        (m for m in able if m.name == "views" and (m.auroc or 0) >= (top.auroc or 0) - Z * near),
+        best,
+    )
     column = (
-        combine(evidence, best.name, parts)
+        combine(evidence, best.name, parts, views)
         if best.name in COMBINED
         else columns[best.name, best.when]
     )
@@ -165,21 +208,26 @@ def calibrate(evidence: Evidence, planted: Planted) -> Calibration:
         table=tuple(table),
         chosen=best.name,
         parts=parts,
+        views=views,
         random=len(planted.random),
         consistent=len(planted.consistent),
         how=dict(planted.how),
         spots=tuple(sorted(float(place[i]) for i in planted.random)),
         not_detectable=best.consistent is not None and best.consistent < DETECTABLE,
-        prior=model_share(column, planted),
+        prior=model_share(place, planted),
     )
+
+
+def column_of(evidence: Evidence, measured: Measured, calibration: Calibration) -> np.ndarray:
+    """A detector or combination of a calibration on other rows than the planted copy, [N]."""
+    if measured.name in COMBINED:
+        return combine(evidence, measured.name, calibration.parts, calibration.views)
+    return score(evidence, measured.name, measured.when)
 
 
 def chosen_column(evidence: Evidence, calibration: Calibration) -> np.ndarray:
     """The chosen detector on other rows than the planted copy, [N]."""
-    best = calibration.best
-    if best.name in COMBINED:
-        return combine(evidence, best.name, calibration.parts)
-    return score(evidence, best.name, best.when)
+    return column_of(evidence, calibration.best, calibration)
 
 
 def suspicion(column: np.ndarray, spots: Sequence[float]) -> np.ndarray:
@@ -202,8 +250,9 @@ def model_share(column: np.ndarray, planted: Planted) -> tuple[float, float] | N
 
     No more of them can be wrong than min over t of P(untouched >= t) / P(planted >= t), for were
     the share larger, so many would score above t (the mixture proportion of Blanchard, Lee and
-    Scott 2010). Thresholds leave at least a quarter of the planted rows above. The upper limit
-    takes the planted share at its lower 95% limit. None where the detector is near chance.
+    Scott 2010). Thresholds leave at least half of the planted rows above: at the very top a few
+    lucky ones would tell too little. The upper limit takes both shares at their exact limits, for
+    all thresholds at once. None where the detector is near chance.
     """
     import numpy as np
 
@@ -214,12 +263,12 @@ def model_share(column: np.ndarray, planted: Planted) -> tuple[float, float] | N
     bad = np.sort(column[list(planted.random)])
     if len(bad) < 4 or measure(column, planted, "", None).status != "detects":
         return None
+    tried = len(bad) // 2 + 1
+    level = 1 - 0.05 / tried
     best, limit = 1.0, 1.0
-    for k, cut in enumerate(bad):
-        above = len(bad) - k
-        if above < max(2, len(bad) // 4):
-            break
-        share = float((rest >= cut).mean())
-        best = min(best, share / (above / len(bad)))
-        limit = min(limit, share / max(exact_limits(above, len(bad), 0.90)[0], 1e-9))
+    for k, cut in enumerate(bad[:tried]):
+        above, over = len(bad) - k, int((rest >= cut).sum())
+        best = min(best, over / len(rest) / (above / len(bad)))
+        most = exact_limits(over, len(rest), level)[1]
+        limit = min(limit, most / max(exact_limits(above, len(bad), level)[0], 1e-9))
     return best, min(1.0, max(limit, best))

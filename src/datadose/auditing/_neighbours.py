@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from datadose.auditing._evidence import Evidence, detector
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 BLOCK = 1024
+FAINT = 0.05
+SHARP = 10
 
 
 def nearest(states: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -40,38 +44,58 @@ def nearest(states: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(places), np.concatenate(cosines)
 
 
-def answer_words(prompts: Sequence[str], answers: Sequence[str]) -> list[dict[str, float]]:
-    """For each row the words of its answer that its prompt lacks, weighted by rarity.
+def answer_grams(prompts: Sequence[str], answers: Sequence[str]) -> list[dict[str, float]]:
+    """For each row the words, signs and pairs of them of its answer that its prompt lacks.
 
-    A row whose answer has no such word keeps all of its words.
+    Weighted by rarity to the power of SHARP, so that what a row says alone outweighs how it says
+    it. A row whose answer has none keeps all of its own.
     """
-    sets = [word_set(a) for a in answers]
-    counts = Counter(w for s in sets for w in s)
-    total = len(answers)
-    weighted = []
-    for prompt, words in zip(prompts, sets, strict=True):
-        own = words - word_set(prompt) or words
-        weighted.append({w: math.log((1 + total) / counts[w]) for w in own})
-    return weighted
+    sets = [_grams(a) for a in answers]
+    own = [s - _grams(p) or s for p, s in zip(prompts, sets, strict=True)]
+    return [{g: w**SHARP for g, w in row.items()} for row in rare_words(own, sets)]
+
+
+def _grams(text: str) -> frozenset[str]:
+    words = re.findall(r"\w+|[^\w\s]", text.casefold())
+    return frozenset([*words, *(f"{a} {b}" for a, b in pairwise(words))])
+
+
+def rare_words(
+    sets: Sequence[frozenset[str]], among: Sequence[frozenset[str]] | None = None
+) -> list[dict[str, float]]:
+    """The words of each set, weighted by how few of the sets `among` (by default these) have them:
+    log((1 + N) / n)."""
+    among = sets if among is None else among
+    counts = Counter(w for s in among for w in s)
+    return [{w: math.log((1 + len(among)) / counts[w]) for w in s} for s in sets]
 
 
 @detector("neighbours")
-def neighbours(evidence: Evidence, epoch: int, *, count: int = 5) -> np.ndarray:
-    """How little the row's answer shares with those of the `count` rows nearest to its prompt.
+def neighbours(evidence: Evidence, epoch: int, *, count: int = 20) -> np.ndarray:
+    """How little the row's answer shares with those of rows with a prompt like its own.
 
-    Nearness: cosine of the last hidden state at the last prompt token. Likeness of answers:
-    weighted Jaccard index of `answer_words`, averaged with the cosines as weights.
+    Of the `count` rows nearest by the last hidden state at the last prompt token, each weighs by
+    cosine times how much the prompts share (plus FAINT, for prompts that say the same in other
+    words). Shares are weighted Jaccard indices, of the prompts' words and of `answer_grams`. The
+    mean is drawn towards that of all rows by as much weight as a row has on average: a row that
+    has nothing like it is in the middle, neither supported nor contradicted.
     """
     import numpy as np
 
     places, cosines = nearest(evidence.row("before", epoch), count)
     prompts = [r.prompt[-1].content for r in evidence.rows]
-    words = answer_words(prompts, [r.answer for r in evidence.rows])
-    weight = np.maximum(cosines, 0) + 1e-9
-    found = np.zeros(len(words))
-    for i, (near, w) in enumerate(zip(places, weight, strict=True)):
-        found[i] = -float(np.average([_likeness(words[i], words[int(j)]) for j in near], weights=w))
-    return found
+    asked = rare_words([word_set(p) for p in prompts])
+    said = answer_grams(prompts, [r.answer for r in evidence.rows])
+    weight, alike = np.zeros(places.shape), np.zeros(places.shape)
+    for i, near in enumerate(places):
+        alike[i] = [_likeness(said[i], said[int(j)]) for j in near]
+        weight[i] = [FAINT + _likeness(asked[i], asked[int(j)]) for j in near]
+    weight *= np.maximum(cosines, 0)
+    total = weight.sum(1)
+    if not total.any():
+        return np.zeros(len(places))
+    usual = float((weight * alike).sum() / total.sum())
+    return -((weight * alike).sum(1) + total.mean() * usual) / (total + total.mean())
 
 
 def _likeness(a: dict[str, float], b: dict[str, float]) -> float:

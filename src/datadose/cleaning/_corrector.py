@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from datadose._core import generator
@@ -20,6 +20,7 @@ from datadose.cleaning._pairs import (
     EVIDENCE,
     Pair,
     correction_prompt,
+    fits,
     make_pairs,
     question_of,
     training_rows,
@@ -40,17 +41,16 @@ from datadose.training import OnEvent, train_arm
 RECIPE = Recipe(epochs=2, lr=1e-3, batch=4, max_length=2048, checkpoints=(0.5, 1.0))
 MOST = 160
 HELD_OUT = 0.2
-LONGEST = 256
-SPARE = 1.2
+SPARE = 2.0
 
 
 @dataclass(frozen=True)
 class Proposal:
     """Another answer for a row, by the evidence shown.
 
-    gain: how much likelier (nats) the corrector finds it than the row's own. generated: whether
-    the corrector wrote it itself; else it is the row's with words of a passage in it. passages:
-    ids of what was shown.
+    gain: nats over the margin by which the corrector prefers it to the row's own. generated:
+    whether the corrector wrote it itself; else it is the row's with words of a passage in it.
+    passages: ids of what was shown.
     """
 
     id: str
@@ -91,8 +91,9 @@ def train_corrector(
 
     An interrupted call goes on from what is finished there. most: so many pairs are drawn to learn
     from, as evenly from the three kinds as can be. A fifth of the trusted rows' facts is held out
-    of the training and sets the margin: 1.2 times the largest gain by which another answer was
-    preferred to a right one, 0 at least. Raises InputError as `make_pairs` does.
+    of the training and sets the margin: two nats over the largest gain that another answer had
+    over a right one. It can be negative, for who sees an answer leans to repeat it. Raises
+    InputError as `make_pairs` does.
     """
     reference = Retriever(passages)
     made = make_pairs(trusted, reference, evidence=evidence, seed=seed)
@@ -108,8 +109,8 @@ def train_corrector(
     start = Corrector(folder / "adapter", reference, 0.0, *made_of)
     with _on(base, start):
         found = _weigh(base, [p.row for p in held], [p.passages for p in held], reference)
-    margin = SPARE * max((f.gain for f in found if f is not None), default=0.0)
-    return Corrector(folder / "adapter", reference, max(0.0, margin), *made_of)
+    margin = SPARE + max((f.gain for f in found if f is not None), default=0.0)
+    return Corrector(folder / "adapter", reference, margin, *made_of)
 
 
 def propose(
@@ -122,10 +123,10 @@ def propose(
     """For each row another answer, or None where its own stays.
 
     passages: what is shown with each row; else what the reference has for its question. Rows
-    without a passage, or with an answer of over 256 words, are left as they are.
+    without a passage, or of over 600 words, are left as they are.
     """
     shown = passages or [corrector.reference.best(question_of(r), corrector.evidence) for r in rows]
-    able = [i for i, r in enumerate(rows) if shown[i] and len(r.answer.split()) <= LONGEST]
+    able = [i for i, r in enumerate(rows) if shown[i] and fits(r)]
     with _on(base, corrector):
         found = _weigh(
             base,
@@ -136,7 +137,7 @@ def propose(
     proposals: list[Proposal | None] = [None] * len(rows)
     for i, best in zip(able, found, strict=True):
         if best is not None and best.gain > corrector.margin:
-            proposals[i] = best
+            proposals[i] = replace(best, gain=best.gain - corrector.margin)
     return tuple(proposals)
 
 

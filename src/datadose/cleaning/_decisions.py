@@ -65,7 +65,7 @@ def word_diff(before: str, after: str) -> str:
     it for a formula.
 
     >>> word_diff("It is in Oslo, by the sea.", "It is in Turku, by the sea.")
-    '… is in [-Oslo,-]{+Turku,+} by the sea. …'
+    '… It is in [-Oslo,-]{+Turku,+} by the sea. …'
     """
     if before == after:
         return ""

@@ -16,6 +16,7 @@ from datadose.schema import Message, Row
 
 FEWEST = 20
 EVIDENCE = 2
+LONGEST = 600
 CORRECT = (
     "Reference:\n{reference}\n\nQuestion:\n{question}\n\nAnswer:\n{answer}\n\n"
     "If the reference says otherwise, correct the answer; else repeat it. Write only the answer."
@@ -43,6 +44,12 @@ def question_of(row: Row) -> str:
     if len(said) == 1:
         return said[0].content
     return "\n".join(f"{m.role}: {m.content}" for m in said)
+
+
+def fits(row: Row) -> bool:
+    """Whether question and answer have 600 words together at most, so that a prompt can hold them
+    beside passages."""
+    return len(question_of(row).split()) + len(row.answer.split()) <= LONGEST
 
 
 def correction_prompt(
@@ -73,6 +80,7 @@ def make_pairs(
             f"{len(trusted)} trusted rows are too few to train a corrector",
             next_step=f"give --trusted with {FEWEST} rows or more, or leave --evidence out",
         )
+    trusted = [r for r in trusted if fits(r)]
     prompts, answers = [question_of(r) for r in trusted], [r.answer for r in trusted]
     facts = fact_names(trusted)
     found = [reference.best(q, 2 * evidence) for q in prompts]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from datadose._core import InputError, Registry, generator
 from datadose.auditing import fenced
 from datadose.cleaning._form import split_code, tidy_form
-from datadose.cleaning._pairs import question_of
+from datadose.cleaning._pairs import fits, question_of
 from datadose.cleaning._preserve import changed_facts
 from datadose.evaluation import generate_ids
 from datadose.models import BaseModel, chat, encode_prompt, saved_adapter
@@ -39,7 +39,6 @@ MOST = 160
 FEWEST = 20
 APART = 5
 LIKE = 0.5
-LONGEST = 300
 OPENINGS = (
     "Sure! Here is the answer:\n",
     "Certainly! Here is your answer: ",
@@ -162,7 +161,7 @@ def train_rewriter(
     chats = [
         (*_ask(row, before), Message(role="assistant", content=after))
         for row, before, after in made
-        if len(before.split()) <= LONGEST
+        if fits(row)
     ][:most]
     train_arm(base, make_rows(chats), recipe, seed, folder, on_event=on_event)
     return folder / "adapter"
@@ -177,9 +176,9 @@ def rewrite(
 ) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """For each row what the rewriter wrote, and what of it changed that may not (`changed_facts`).
 
-    Answers of over 300 words are handed back as they are.
+    Rows of over 600 words are handed back as they are.
     """
-    able = [i for i, r in enumerate(rows) if len(r.answer.split()) <= LONGEST]
+    able = [i for i, r in enumerate(rows) if fits(r)]
     found: list[tuple[str, tuple[str, ...]]] = [(r.answer, ()) for r in rows]
     longest = max((len(rows[i].answer) for i in able), default=0)
     with saved_adapter(base, adapter):

@@ -36,6 +36,12 @@ def audit(
     trusted: Annotated[
         Path | None, typer.Option(help="Rows known to be right, for gradient agreement.")
     ] = None,
+    judge: Annotated[
+        str | None,
+        typer.Option(
+            help="A model asked whether each answer is right: YAML file, URL#MODEL, local:MODEL."
+        ),
+    ] = None,
     epochs: Annotated[float, typer.Option(min=1, help="Epochs of each recorded run.")] = 3.0,
     folds: Annotated[
         int, typer.Option(min=0, help="Folds for held-out scores; 0 leaves them out.")
@@ -49,6 +55,7 @@ def audit(
     """Rank rows by suspicion and estimate the share that is wrong."""
     from datadose._core import UsageError
     from datadose.cli._progress import Progress
+    from datadose.evaluation import judge_spec
     from datadose.running import AuditSettings, audit_text, run_audit
 
     if folds == 1:
@@ -63,6 +70,7 @@ def audit(
         pool=pool,
         study=study,
         labeller_error=labeller_error,
+        judge=judge_spec(judge) if judge is not None else None,
     )
     done = run_audit(
         rows,

@@ -1,5 +1,6 @@
 """From right rows to wrong ones: choices, numbers, code, noise; public benchmarks as pools."""
 
+from datadose.corruption._benchmarks import medmcqa, truthfulqa
 from datadose.corruption._choices import (
     ChoiceQuestion,
     choice_items,
@@ -35,12 +36,14 @@ __all__ = [
     "find_values",
     "format_value",
     "import_pool",
+    "medmcqa",
     "rough_tokens",
     "same_value",
     "shuffled",
     "split_questions",
     "tidy_answer",
     "tidy_code",
+    "truthfulqa",
     "usable",
     "wrong_answer",
     "wrong_code",

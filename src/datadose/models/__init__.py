@@ -15,11 +15,19 @@ from datadose.models._replies import (
     reply_of,
 )
 from datadose.models._served import ChatClient, Served
-from datadose.models._template import Encoded, chat, encode_answer, encode_prompt, render
+from datadose.models._template import (
+    Encoded,
+    chat,
+    encode_answer,
+    encode_answers,
+    encode_prompt,
+    render,
+)
 from datadose.models._tries import (
     Item,
     Trie,
     answer_log_probs,
+    answer_steps,
     check_tries,
     join,
     together,
@@ -40,12 +48,14 @@ __all__ = [
     "Trie",
     "add_wheel",
     "answer_log_probs",
+    "answer_steps",
     "autocast",
     "cache_folder",
     "chat",
     "check_head",
     "check_tries",
     "encode_answer",
+    "encode_answers",
     "encode_prompt",
     "ensure_embedded",
     "fresh_adapter",

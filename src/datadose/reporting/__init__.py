@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from datadose.reporting._audit_page import AuditedRow, AuditPage, write_audit_page
+from datadose.reporting._audit_page import (
+    AuditedRow,
+    AuditPage,
+    NearRow,
+    Scores,
+    write_audit_page,
+)
 from datadose.reporting._judged import (
     NEVER,
     AgreementRow,
+    CategoryRow,
     CorrectedRow,
     JudgedRow,
     SurvivalRow,
@@ -43,6 +50,7 @@ __all__ = [
     "Answer",
     "AuditPage",
     "AuditedRow",
+    "CategoryRow",
     "CheckpointRow",
     "Column",
     "ContrastRow",
@@ -52,11 +60,13 @@ __all__ = [
     "GuardRow",
     "JudgedRow",
     "LengthRow",
+    "NearRow",
     "OutcomeRow",
     "OwnFactRow",
     "ProofPage",
     "Report",
     "SameQuestion",
+    "Scores",
     "SeriesReport",
     "SourceRow",
     "SurvivalRow",

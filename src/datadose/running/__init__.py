@@ -12,6 +12,7 @@ from datadose.running._evaluate import evaluate
 from datadose.running._folder import RunFolder
 from datadose.running._foresee import foresee
 from datadose.running._gather import Material, answer_lengths, choose_probes, gather, mixer
+from datadose.running._named_sets import arm_of_set, run_sets
 from datadose.running._opened import Named, name_model, opened
 from datadose.running._plan import Estimate, plan_study
 from datadose.running._proof import Proof, ProofSettings, prove, prove_cleaning
@@ -30,9 +31,9 @@ from datadose.running._prove import (
 )
 from datadose.running._results import build_report, write_results
 from datadose.running._run import plan_arms, probe_names, rebuild, run_arms, run_study
-from datadose.running._sets import arm_of_set, run_sets
 from datadose.running._share_after import drawn_labels, share_after
 from datadose.running._study import load_study
+from datadose.running._study_logs import write_study_logs
 
 __all__ = [
     "Audit",
@@ -91,4 +92,5 @@ __all__ = [
     "share_after",
     "won_back",
     "write_results",
+    "write_study_logs",
 ]

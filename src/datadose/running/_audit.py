@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,15 +15,17 @@ from datadose.auditing import (
     Label,
     Labelled,
     Limits,
+    Planted,
     Session,
     Share,
     Verdict,
 )
 from datadose.rows import RowsFile, fingerprint, read_rows
+from datadose.running._audit_judge import Judged, ask_judge, check_judge
 from datadose.running._audit_share import estimate_share
 from datadose.running._folder import RunFolder
 from datadose.running._pools import named_pool
-from datadose.schema import Recipe, Row
+from datadose.schema import JudgeSpec, Recipe, Row
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,7 +40,8 @@ Asker = Callable[[Session, Mapping[str, Row]], Session]
 class AuditSettings:
     """How rows are audited. `plant` is the share of planted rows of either kind; `folds` 0 leaves
     held-out detectors out; `trusted` is a file of rows known to be right, `pool` one of a pool that
-    knows answers or has tests, `study` a run folder whose thresholds the share is held against."""
+    knows answers or has tests, `study` a run folder whose thresholds the share is held against.
+    `judge` is a served or local model that is asked whether each row's answer is right."""
 
     model: str = "smollm2-135m"
     epochs: float = 3.0
@@ -49,6 +52,7 @@ class AuditSettings:
     pool: Path | None = None
     study: Path | None = None
     labeller_error: float = 0.0
+    judge: JudgeSpec | None = None
 
     @property
     def recipe(self) -> Recipe:
@@ -71,6 +75,7 @@ class Audit:
     share: Share
     verdict: Verdict
     evidence: Evidence
+    judged: dict[str, int]
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -92,7 +97,8 @@ def run_audit(
     With `label`, so many rows are drawn and put to `ask`; their labels are kept in labels.csv
     after every key and taken up again by the next call. `labels` is a CSV of labels made
     elsewhere instead. Raises InputError for too few rows, or for a folder of another audit or of
-    another version of the planting; UsageError for a rate or epochs out of range.
+    another version of the planting; UsageError for a rate or epochs out of range, or for a judge
+    that can't know what is right.
     """
     from datadose.running._audit_files import write_audit
 
@@ -109,6 +115,8 @@ def run_audit(
             f"{settings.epochs:g} epochs would leave rows unseen in the last one",
             next_step="give --epochs as a whole number, 1 or more",
         )
+    if settings.judge is not None:
+        check_judge(settings.judge)
     source = read_rows(path)
     rows = source.rows
     if len(rows) < FEWEST:
@@ -128,7 +136,13 @@ def run_audit(
         auditing.read_labels(labels, [r.id for r in rows])
     pool = named_pool(settings.pool)
     checked = auditing.check_rows(rows, pool) if pool is not None else {}
-    evidence, calibration = _measure(rows, trusted, folder / "work", settings, on_event)
+    work = folder / "work"
+    planted = auditing.plant(rows, settings.plant, keep=[r.id for r in trusted], seed=settings.seed)
+    judged: Judged | None = None
+    if settings.judge is not None:
+        both = (*rows, *planted.rows)
+        judged = ask_judge(settings.judge, both, work / "judge.json", on_event)
+    evidence, calibration = _measure(rows, trusted, planted, judged, work, settings, on_event)
     columns = _columns(evidence, calibration)
     found = auditing.suspicion(auditing.chosen_column(evidence, calibration), calibration.spots)
     for i, row in enumerate(rows):
@@ -147,6 +161,7 @@ def run_audit(
         share,
         auditing.verdict(share, limits),
         evidence,
+        auditing.judge_outcomes(judged.of(rows)) if judged is not None else {},
     )
     write_audit(audit, path, folder)
     return audit
@@ -169,6 +184,8 @@ def _inputs(rows: tuple[Row, ...], trusted: tuple[Row, ...], s: AuditSettings) -
 def _measure(
     rows: tuple[Row, ...],
     trusted: tuple[Row, ...],
+    planted: Planted,
+    judged: Judged | None,
     work: Path,
     settings: AuditSettings,
     on_event: Callable[[dict[str, Any]], None],
@@ -177,8 +194,6 @@ def _measure(
     from datadose.models import check_head, check_tries, load_base
     from datadose.training import record_run
 
-    trusted_ids = [r.id for r in trusted]
-    planted = auditing.plant(rows, settings.plant, keep=trusted_ids, seed=settings.seed)
     base = load_base(settings.model)
     check_head(base)
     check_tries(base)
@@ -189,7 +204,7 @@ def _measure(
         recording: Recording = record_run(
             base, own, settings.recipe, settings.seed, place, trusted=trusted, on_event=on_event
         )
-        found[name] = auditing.gather_evidence(
+        evidence = auditing.gather_evidence(
             base,
             own,
             recording,
@@ -199,18 +214,18 @@ def _measure(
             folds=settings.folds,
             on_event=on_event,
         )
+        if judged is not None:
+            column = auditing.judge_column(judged.of(own))
+            evidence = replace(evidence, asked={**evidence.asked, "judge": column})
+        found[name] = evidence
     return found["own"], auditing.calibrate(found["planted"], planted)
 
 
 def _columns(evidence: Evidence, calibration: Calibration) -> dict[str, np.ndarray]:
     columns = {}
     for m in calibration.table:
-        if m.auroc is None:
-            continue
-        if m.name in auditing.COMBINED:
-            columns[m.name] = auditing.combine(evidence, m.name, calibration.parts)
-        else:
-            columns[m.name] = auditing.score(evidence, m.name, m.when)
+        if m.auroc is not None:
+            columns[m.name] = auditing.column_of(evidence, m, calibration)
     return columns
 
 
@@ -299,17 +314,25 @@ def as_record(audit: Audit) -> dict[str, Any]:
         "consistent_errors": _consistent(audit.calibration),
         "calibration": [asdict(m) for m in audit.calibration.table],
         "parts": [{"name": n, "epoch": w} for n, w in audit.calibration.parts],
+        "views": [[{"name": n, "epoch": w} for n, w in view] for view in audit.calibration.views],
         "planted": {
             "random": audit.calibration.random,
             "consistent": audit.calibration.consistent,
             "how": audit.calibration.how,
         },
+        "judge": _judge_record(audit),
         "checked": {"rows": len(audit.checked), "wrong": sum(audit.checked.values())},
         "labels": {
             kind: sum(v == kind for v in audit.labels.values())
             for kind in ("wrong", "right", "unsure")
         },
     }
+
+
+def _judge_record(audit: Audit) -> dict[str, Any] | None:
+    if audit.settings.judge is None:
+        return None
+    return {"name": audit.settings.judge.called, "outcomes": audit.judged}
 
 
 def _consistent(calibration: Calibration) -> str:

@@ -17,6 +17,7 @@ from datadose.running._clean_models import (
     apply_proposals,
     correct,
     rewrite_form,
+    start_of,
     train_on,
     write_proposals,
 )
@@ -69,6 +70,14 @@ def clean(
             f" {len(right)} are",
             next_step="give them with --trusted, or label rows in the audit",
         )
+    if passages:  # refuses evidence that tells nothing of the rows known to be right
+        cleaning.make_pairs(right, cleaning.Retriever(passages), seed=settings.seed)
+    if settings.form == "model" and len(trusted) < cleaning.FEWEST_TRUSTED:
+        raise UsageError(
+            f"{len(trusted)} good rows are too few to teach a rewriter",
+            next_step=f"give --trusted with {cleaning.FEWEST_TRUSTED} rows, or use --form rules",
+        )
+    start = start_of(settings.audit) if settings.post_train and settings.audit else None
     run.keep_fixed(
         "inputs",
         _inputs(rows, protected, audited, pool, trusted, passages, settings),
@@ -110,10 +119,9 @@ def clean(
         notes,
         proposals,
     )
-    if settings.post_train and base is not None and settings.audit is not None:
-        left = cleaned_rows(rows, cleaned.decisions)
-        train_on(base, left, settings.audit, folder / "post-train", seed=settings.seed,
-                 on_event=on_event)  # fmt: skip
+    left = cleaned_rows(rows, cleaned.decisions)
+    if start is not None and base is not None and left:
+        train_on(base, left, *start, folder / "post-train", seed=settings.seed, on_event=on_event)
     write_cleaned(cleaned, folder)
     return cleaned
 

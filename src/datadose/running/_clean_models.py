@@ -68,7 +68,7 @@ def apply_proposals(
         if p is not None and d.fate in ("dropped", "kept"):
             why = "known wrong" if d.reason == "known wrong" else d.reason
             why = why if d.fate == "dropped" else "the evidence says otherwise"
-            source = f"{why}: passages {', '.join(p.passages)}, {p.gain:.1f} nats likelier"
+            source = f"{why}: passages {', '.join(p.passages)}, {p.gain:.1f} nats over the margin"
             d = replace(d, fate="corrected", reason=source, answer=p.answer)
         found.append(d)
     return found
@@ -131,22 +131,12 @@ def rewrite_form(
     ]
 
 
-def train_on(
-    base: BaseModel,
-    rows: Sequence[Row],
-    audit: Path,
-    folder: Path,
-    *,
-    seed: int,
-    on_event: OnEvent,
-) -> Path:
-    """Train the audit's model, which has seen all rows, on for one epoch on what is left.
+def start_of(audit: Path) -> tuple[Path, Recipe]:
+    """The adapter that an audit left, and the recipe by which training goes on from it.
 
-    At half its learning rate, after arXiv 2502.12635. Raises InputError where the audit left no
-    adapter.
+    One epoch at half the audit's learning rate, after arXiv 2502.12635. Raises InputError where
+    there is none.
     """
-    from datadose.training import train_arm
-
     start = audit / "work" / "own" / "run" / "adapter"
     if not (start / "adapter_config.json").is_file():
         raise InputError(
@@ -154,9 +144,24 @@ def train_on(
             where=str(start),
             next_step="run the audit again, or leave --post-train out",
         )
-    inputs = read_json(audit / "inputs.json")
-    told = Recipe.model_validate(inputs["recipe"])
-    recipe = told.model_copy(update={"epochs": 1.0, "lr": told.lr / 2, "checkpoints": (1.0,)})
+    told = Recipe.model_validate(read_json(audit / "inputs.json")["recipe"])
+    half = {"epochs": 1.0, "lr": told.lr / 2, "checkpoints": (1.0,)}
+    return start, told.model_copy(update=half)
+
+
+def train_on(
+    base: BaseModel,
+    rows: Sequence[Row],
+    start: Path,
+    recipe: Recipe,
+    folder: Path,
+    *,
+    seed: int,
+    on_event: OnEvent,
+) -> Path:
+    """Train the audit's model, which has seen all rows, on with what is left."""
+    from datadose.training import train_arm
+
     on_event({"event": "note", "text": f"training on {len(rows)} rows that are left"})
     train_arm(base, rows, recipe, seed, folder, on_event=on_event, start=start)
     return folder / "adapter"

@@ -15,6 +15,7 @@ from datadose.curves import Recovered
 from datadose.running._clean_files import cleaned_rows
 from datadose.running._clean_inputs import read_audit
 from datadose.running._gather import named_probes
+from datadose.running._named_sets import run_sets
 from datadose.running._proof_files import write_proof
 from datadose.running._prove import (
     Gap,
@@ -28,7 +29,6 @@ from datadose.running._prove import (
     rates,
     won_back,
 )
-from datadose.running._sets import run_sets
 from datadose.running._share_after import drawn_labels, share_after
 from datadose.schema import NamedSet, Recipe, Row, SetSeries
 from datadose.training import total_steps

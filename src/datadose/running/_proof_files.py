@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from datadose import reporting
 from datadose._core import write_atomic, write_json
 from datadose.reporting import Column, ProofPage, Table, shown, to_csv
+from datadose.running._named_sets import BASE
 from datadose.running._prove import CLEANED, DIRTY
-from datadose.running._sets import BASE
 
 if TYPE_CHECKING:
     from datadose.running._proof import Proof

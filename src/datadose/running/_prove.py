@@ -13,7 +13,7 @@ from datadose.curves import Recovered
 from datadose.domains import OVERLAP, PACKS, alignment_probes, load_pack
 from datadose.rows import add_swapped, near_duplicates
 from datadose.running._gather import named_probes, spread
-from datadose.running._sets import BASE
+from datadose.running._named_sets import BASE
 from datadose.schema import NamedSet, Primary, Probe, Relation, Row
 
 if TYPE_CHECKING:

@@ -66,7 +66,9 @@ def _fixed(study: Study, design: Design, base: BaseModel) -> dict[str, Any]:
             *(study.structure, study.unit, study.vary, study.system),
             *(study.equal, study.match_lengths),
         ],
-        "primary": study.primary.model_dump(mode="json"),
+        "primary": study.primary.model_dump(
+            mode="json", exclude=None if study.primary.set else {"set"}
+        ),
     }
 
 

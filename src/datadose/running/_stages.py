@@ -40,7 +40,9 @@ FEW = 4
 
 def probe_set_hash(probes: Sequence[Probe], system: str | None) -> str:
     """Name of a probe set: its probes and the system prompt they are asked under."""
-    return digest([SCORER_VERSION, system, [p.model_dump(mode="json") for p in probes]])
+    # where a probe comes from alters neither what is asked nor its score
+    asked = [p.model_dump(mode="json", exclude={"set", "group"}) for p in probes]
+    return digest([SCORER_VERSION, system, asked])
 
 
 def write_rows(run: RunFolder, arm: Arm, training: TrainingSet | NamedSet) -> None:
@@ -197,12 +199,7 @@ def evaluate_arm(
         return path
     rows = [Row.model_validate(r) for r in read_jsonl(folder / "rows.jsonl")]
     guards = [check_template(base, rows, trained)]
-    primary = [
-        p
-        for p in probes
-        if p.kind == "choice"
-        and (p.response, p.relation) == (study.primary.response, study.primary.relation)
-    ]
+    primary = [p for p in probes if study.primary.is_on(p)]
     if prior is None:
         prior = prior_of(base, probes, study)
     for share in arm.recipe.checkpoints[:-1]:

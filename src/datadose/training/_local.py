@@ -23,7 +23,7 @@ from datadose.models import (
     BaseModel,
     Encoded,
     answer_log_probs,
-    encode_answer,
+    encode_answers,
     fresh_adapter,
     half_weights,
     load_adapter,
@@ -68,22 +68,28 @@ class Trained:
     encoded: tuple[str, ...]
 
 
-def encode_rows(base: BaseModel, rows: Sequence[Row], recipe: Recipe) -> list[Encoded]:
-    """Token ids of every row; refuses rows longer than `max_length`, which would be cut."""
-    encoded = [encode_answer(base, row.prompt, row.answer) for row in rows]
-    long = [i for i, e in enumerate(encoded) if len(e.ids) > recipe.max_length]
+def encode_rows(
+    base: BaseModel, rows: Sequence[Row], recipe: Recipe, *, before: int = 0
+) -> list[Encoded]:
+    """Token ids of every row; refuses rows longer than `max_length`, which would be cut.
+
+    `before` is how many rows came before these, where they are read in parts: errors count them.
+    """
+    encoded = encode_answers(base, [(row.prompt, row.answer) for row in rows])
+    numbered = zip(range(before + 1, before + 1 + len(rows)), rows, encoded, strict=True)
+    long = [part for part in numbered if len(part[2].ids) > recipe.max_length]
     if long:
         raise InputError(
             f"{len(long)} rows are longer than max_length {recipe.max_length}",
             issues=[
-                Issue(f"row {i + 1} ({rows[i].id})", "too long", f"{len(encoded[i].ids)} tokens")
-                for i in long[:10]
+                Issue(f"row {at} ({row.id})", "too long", f"{len(e.ids)} tokens")
+                for at, row, e in long[:10]
             ],
             total=len(long),
             next_step="raise train.max_length, or shorten these rows",
         )
-    check_masks(encoded, base)
-    check_answers(rows, encoded, base)
+    check_masks(encoded, base, before)
+    check_answers(rows, encoded, base, before)
     return encoded
 
 

@@ -290,6 +290,23 @@ def row_losses(base: BaseModel, encoded: Sequence[Encoded]) -> np.ndarray:
     return found
 
 
+def reply_losses(base: BaseModel, replies: Sequence[Sequence[Encoded]]) -> np.ndarray:
+    """Summed loss (nats) [N, k] of k replies to each of N prompts, which is passed through once."""
+    import numpy as np
+    import torch
+
+    found = np.zeros((len(replies), len(replies[0])))
+    longest = [max(group, key=lambda e: len(e.ids)) for group in replies]
+    for places in by_length(longest):
+        groups = [replies[i] for i in places]
+        with torch.no_grad():
+            losses = -answer_log_probs(base, groups).cpu()
+        sizes = [e.trained for group in groups for e in group]
+        sums = [float(part.double().sum()) for part in losses.split(sizes)]
+        found[places] = np.asarray(sums).reshape(len(places), -1)
+    return found
+
+
 def held_out_losses(
     base: BaseModel,
     rows: Sequence[Row],
