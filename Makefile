@@ -4,7 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: quickstart test unit slow check calibrate adaptive oracles bench parity install clean
+.PHONY: quickstart test unit slow check calibrate adaptive oracles bench gradients parity inspect \
+	install clean
 
 quickstart: $(STAMP)  ## fine-tune at several doses, test every model, write the report
 	$(BIN)/datadose run examples/quickstart.yaml
@@ -35,7 +36,7 @@ install: $(STAMP)
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet -c constraints.txt torch==2.13.0
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[local,hf,served,dev]"
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[local,hf,served,inspect,lm-eval,dev]"
 	touch $(STAMP)
 
 clean:
@@ -50,7 +51,25 @@ bench: $(STAMP) .oracles/lm-eval/.installed  ## the same four arms by datadose a
 	$(BIN)/python benchmarks/four_arms.py $(ARGS)
 
 parity: $(STAMP) .oracles/lm-eval/.installed  ## multiple choice by datadose and by lm-evaluation-harness, item by item
-	$(BIN)/python benchmarks/lm_eval_parity.py --out docs/results/lm-eval-parity.md $(ARGS)
+	$(BIN)/python benchmarks/lm_eval_parity.py --keep runs/lm-eval-parity \
+		--out docs/results/lm-eval-parity.md $(ARGS)
+
+gradients: $(STAMP) .oracles/bergson/.installed  ## gradient scores beside autograd and bergson, memory, the recorder's cost
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/gradients.py $(ARGS)
+
+# it asks for more than runs on a CPU, so that its list is whole and nothing else is fetched
+.oracles/bergson/.installed: benchmarks/oracles/bergson.txt
+	test -x .oracles/bergson/bin/python || $(PYTHON) -m venv .oracles/bergson
+	.oracles/bergson/bin/python -m pip install --quiet --no-deps -r $<
+	touch $@
+
+inspect: $(STAMP) .oracles/inspect-evals/.installed  ## an Inspect task of others on arms of a run, and its log in a browser
+	PYTHONPATH=.oracles/inspect-evals/site-packages $(BIN)/python benchmarks/inspect_task.py $(ARGS)
+
+# tasks of others run in our own environment, so they lie beside it without their requirements
+.oracles/inspect-evals/.installed: benchmarks/oracles/inspect-evals.txt
+	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target .oracles/inspect-evals/site-packages -r $<
+	touch $@
 
 # every peer in an environment of its own, since their pins clash
 .oracles/%/.installed: benchmarks/oracles/%.txt

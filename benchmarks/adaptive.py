@@ -1,9 +1,10 @@
 """Adaptive dose choice against a fixed grid of 9 doses x 3 seeds, in simulation: `make adaptive`.
 
 Studies are simulated in the world of `make calibrate`, by `curves.Lab`. Every study is run both
-ways: the whole grid, and dose after dose from {0, 0.5, 1} as `datadose next` chooses, up to --most
-arms. What would have come of stopping at the grid's median width is read off each path. Writes a
-table after every round, so that an interrupted run leaves one.
+ways. First the whole grid, in all studies, which gives the median width that is asked for; then
+dose after dose as `datadose next` chooses with that width, on beyond its stop, up to --most arms,
+so that widths at a number of arms can be told as well as where it stops. Writes a table after
+every round, so that an interrupted run leaves one.
 
 Efficiency is that of the design alone: the variance of the threshold under the true curve, with all
 variances known, of the best arms that one who knows the curve could have chosen (c-optimal, by
@@ -23,74 +24,105 @@ from calibrate_studies import GRID, SHAPES, SIX, crossing
 from scipy import optimize, stats
 from scipy.special import expit, ndtri
 
-from datadose.curves import Aim, Lab, Spec, World, next_arms
+from datadose.curves import SEEDS, START_SEEDS, Aim, Lab, Spec, Step, World, next_arms
 
 WORLD = World()
 USUAL, WIDE = Spec("domain", "down"), Spec("domain", "down", level=0.975)
 FIXED = [(d, s) for s in range(3) for d in np.linspace(0, 1, 9).round(9).tolist()]
 OPEN = 9.0
+FIRST = 500_000
+"""Number of the first study: lower ones were used while the rule was made."""
+Arms = tuple[tuple[float, int], ...]
 STEEP = ("late cliff", "sigmoid", "early drop", "U")
 """Shapes with a threshold; a straight decline has none, flat has no benchmark dose."""
 
 
 @dataclass(frozen=True)
 class Look:
-    """A path after `arms` arms: the interval's width, and on which side it missed the truth."""
+    """A path after `arms` arms: the interval's width, and on which side it missed the truth.
+
+    stop: why the rule ends the study here, None where it goes on.
+    """
 
     arms: int
+    seeds: int
     width: float
     low: bool
     high: bool
     covered: bool
-    design: tuple[tuple[float, int], ...]
+    stop: str | None
+    design: Arms
 
 
 @dataclass
 class Tally:
     fixed: list[Look] = field(default_factory=list)
     paths: list[list[Look]] = field(default_factory=list)
-    beyond: int = 0
+
+    @property
+    def asked(self) -> float | None:
+        """The median width of the grid, None where the median study has no limits."""
+        width = float(np.median([x.width for x in self.fixed]))
+        return width if width < OPEN else None
 
 
-def look(lab: Lab, arms: list[tuple[float, int]], true: float) -> Look:
-    block = lab.block(arms)
-    usual, wide = (next_arms(block, s, Aim(budget=len(arms))) for s in (USUAL, WIDE))
-    width = OPEN if usual.width is None else usual.width
-    top = OPEN if usual.upper is None else usual.upper
-    low, high = true < (usual.lower or 0.0), true > top
+def looked(arms: list[tuple[float, int]], lab: Lab, true: float, step: Step) -> Look:
+    """What `step` says of the usual limits and of stopping, and what the wider limits are."""
+    wide = next_arms(lab.block(arms), WIDE, Aim(budget=len(arms)), start_seeds=1)
+    width = OPEN if step.width is None else step.width
+    top = OPEN if step.upper is None else step.upper
+    low, high = true < (step.lower or 0.0), true > top
     far = OPEN if wide.upper is None else wide.upper
-    return Look(len(arms), width, low, high, (wide.lower or 0.0) <= true <= far, tuple(arms))
+    covered = (wide.lower or 0.0) <= true <= far
+    seeds = len({s for _, s in arms})
+    return Look(len(arms), seeds, width, low, high, covered, step.stop, tuple(arms))
 
 
-def study(shape: str, number: int, most: int, seeds: int, tally: Tally) -> None:
-    """One simulated study, both ways."""
+def study_of(shape: str, number: int) -> tuple[Lab, float]:
+    """A study and its true threshold."""
     lab = Lab(WORLD, SHAPES[shape], [list(SHAPES).index(shape), number])
     truth = lab.truth(GRID)
-    true = crossing(truth[0] - truth, 0.10)
-    tally.fixed.append(look(lab, FIXED, true))
+    return lab, crossing(truth[0] - truth, 0.10)
+
+
+def grid_of(shape: str, number: int) -> Look:
+    lab, true = study_of(shape, number)
+    step = next_arms(lab.block(FIXED), USUAL, Aim(budget=len(FIXED)))
+    return looked(FIXED, lab, true, step)
+
+
+def path_of(shape: str, number: int, width: float | None, most: int, seeds: int) -> list[Look]:
+    """One study, dose after dose: as the rule goes up to its stop, and on to `most` arms."""
+    lab, true = study_of(shape, number)
     arms = [(d, s) for s in range(seeds) for d in (0.0, 0.5, 1.0)]
-    path = []
+    path: list[Look] = []
+    aim = Aim(width=width, budget=most)
     while True:
-        path.append(look(lab, arms, true))
-        step = next_arms(lab.block(arms), USUAL, Aim(budget=most), start_seeds=seeds)
+        step = next_arms(lab.block(arms), USUAL, aim, start_seeds=seeds)
+        path.append(looked(arms, lab, true, step))
+        if step.stop == "width":
+            aim = Aim(budget=most)
+            step = next_arms(lab.block(arms), USUAL, aim, start_seeds=seeds)
         if step.stop is not None:
-            tally.beyond += step.stop == "beyond"
-            break
+            return path
         arms += [(d, int(s)) for d, s in step.arms]
-    tally.paths.append(path)
 
 
 def at_equal_width(tally: Tally, width: float, most: int) -> int | None:
-    """The fewest arms after which the median width over studies is at most `width`."""
+    """The fewest arms after which the median width over studies is at most `width`.
+
+    An interval of fewer seeds than the rule accepts counts as open.
+    """
     for arms in range(min(p[0].arms for p in tally.paths), most + 1):
-        so_far = [[x.width for x in p if x.arms <= arms] for p in tally.paths]
-        if np.median([w[-1] if w else OPEN for w in so_far]) <= width:
+        last = [[x for x in p if x.arms <= arms][-1:] for p in tally.paths]
+        widths = [w[0].width if w and w[0].seeds >= SEEDS else OPEN for w in last]
+        if np.median(widths) <= width:
             return arms
     return None
 
 
-def stopped(path: list[Look], width: float) -> Look:
-    return next((x for x in path if x.width <= width), path[-1])
+def stopped(path: list[Look]) -> Look:
+    return next(x for x in path if x.stop is not None)
 
 
 @dataclass(frozen=True)
@@ -231,18 +263,17 @@ HEAD = (
 
 
 def line(shape: str, tally: Tally, most: int) -> str:
-    if shape == "flat":
-        path = [p[-1] for p in tally.paths]
-        false = np.mean([x.width < OPEN for x in path])
-        return (
-            f"| flat | none | n/a | n/a | n/a | {np.median([x.arms for x in path]):.0f}"
-            f" ({np.mean([x.arms for x in path]):.1f}) | {tally.beyond / len(path):.2f} beyond"
-            f" | n/a | {false:.3f} with limits | n/a | n/a |"
-        )
-    width = float(np.median([x.width for x in tally.fixed]))
-    arms = at_equal_width(tally, width, most)
-    ends = [stopped(p, width) for p in tally.paths]
+    width = tally.asked
+    ends = [stopped(p) for p in tally.paths]
     used = [x.arms for x in ends]
+    if width is None:
+        false = np.mean([x.width < OPEN for x in ends])
+        beyond = np.mean([x.stop == "beyond" for x in ends])
+        return (
+            f"| {shape} | none | n/a | n/a | n/a | {np.median(used):.0f} ({np.mean(used):.1f})"
+            f" | {beyond:.2f} beyond | n/a | {false:.3f} with limits | n/a | n/a |"
+        )
+    arms = at_equal_width(tally, width, most)
     precision = precision_of(shape)
     middle = int(np.median(used))
     best = best_of(shape, middle) * middle
@@ -272,17 +303,20 @@ def page(tallies: dict[str, Tally], args: argparse.Namespace, seconds: float) ->
             "# Adaptive doses against a fixed grid",
             "",
             f"Made by `make adaptive` (`benchmarks/adaptive.py`). {studies} studies a shape,"
-            f" {args.seeds} seeds to start from, at most {args.most} arms,"
-            f" {seconds / 60:.0f} minutes.{short}",
+            f" numbered from {args.first}, {args.seeds} seeds to start from, at most {args.most}"
+            f" arms, {seconds / 60:.0f} CPU minutes.{short}",
             "",
             "Benchmark dose at 10 points; 200 questions on 50 facts, simulated as in"
-            " [calibration.md](calibration.md). The grid is 9 doses x 3 seeds = 27 arms. Widths are"
-            " those of the usual limits, one-sided 95% each. `coverage`: two-sided 95% (one-sided"
-            f" 97.5% each; standard error {error:.3f} at 0.95). `above truth`, `below truth`: the"
-            " usual limits lie wholly above, below it (at most 0.05 is meant). `reached`: share of"
-            " studies that came to the grid's median width; the others ended with their budget."
-            " `efficiency`: against the best arms for one who knows the curve, by the design"
-            " alone (the script says how).",
+            " [calibration.md](calibration.md). The grid is 9 doses x 3 seeds = 27 arms; its median"
+            " width is what the adaptive studies ask for. Widths are those of the usual limits,"
+            " one-sided 95% each. `at equal median width`: the fewest arms after which the median"
+            " study, going on whether it has stopped or not, is as narrow; an interval from fewer"
+            f" than {SEEDS} seeds counts as open. `coverage`: two-sided 95% (one-sided 97.5% each;"
+            f" standard error {error:.3f} at 0.95), for adaptive studies where they stop. `above"
+            " truth`, `below truth`: the usual limits lie wholly above, below it (at most 0.05 is"
+            " meant). `reached`: share of studies that came to the width; the others ended with"
+            " their budget. `efficiency`: against the best arms for one who knows the curve, by the"
+            " design alone (the script says how).",
             "",
             *HEAD,
             *(line(s, t, args.most) for s, t in tallies.items()),
@@ -297,23 +331,27 @@ def page(tallies: dict[str, Tally], args: argparse.Namespace, seconds: float) ->
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--studies", type=int, default=400, help="studies of each shape")
+    parser.add_argument("--first", type=int, default=FIRST, help="number of the first study")
     parser.add_argument("--round", type=int, default=10, help="studies of a shape at a time")
     parser.add_argument("--minutes", type=float, default=50.0, help="start no round after this")
     parser.add_argument("--most", type=int, default=24, help="the budget of a path, in arms")
-    parser.add_argument("--seeds", type=int, default=3, help="seeds to start from")
+    parser.add_argument("--seeds", type=int, default=START_SEEDS, help="seeds to start from")
     parser.add_argument("--out", type=Path, default=Path("docs/results/adaptive.md"))
     args = parser.parse_args()
     start, busy = time.monotonic(), time.process_time()
-    tallies = {shape: Tally() for shape in SIX}
-    for first in range(0, args.studies, args.round):
-        if first and time.monotonic() - start > 60 * args.minutes:
+    numbers = range(args.first, args.first + args.studies)
+    tallies = {s: Tally([grid_of(s, n) for n in numbers]) for s in SIX}
+    print(f"grids of {args.studies} studies a shape", flush=True)
+    for done in range(0, args.studies, args.round):
+        if done and time.monotonic() - start > 60 * args.minutes:
             break
         for shape, tally in tallies.items():
-            for number in range(first, min(first + args.round, args.studies)):
-                study(shape, number, args.most, args.seeds, tally)
+            for number in numbers[done : done + args.round]:
+                path = path_of(shape, number, tally.asked, args.most, args.seeds)
+                tally.paths.append(path)
         args.out.parent.mkdir(parents=True, exist_ok=True)
         args.out.write_text(page(tallies, args, time.process_time() - busy), encoding="utf-8")
-        print(f"{first + args.round} studies a shape", flush=True)
+        print(f"{min(done + args.round, args.studies)} studies a shape", flush=True)
     print(args.out.read_text("utf-8"))
 
 

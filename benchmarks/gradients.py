@@ -1,35 +1,88 @@
-"""Gradient scores of rows: our ways against one backward pass a row. docs/results/gradients.md.
+"""Gradient scores of rows: our ways against one backward pass a row and against bergson.
 
-In one run, on the same rows: head gradient norms from the forward pass alone; norms of the whole
-gradient by ghost products; both by one forward and backward pass for every row. With --rows, also
-time and memory of scoring that many rows as a stream, as they grow.
+python benchmarks/gradients.py compare --model smollm2-135m --rows 64
+python benchmarks/gradients.py stream --model tiny --rows 1000000
+python benchmarks/gradients.py recorder --model smollm2-135m --rows 24
+python benchmarks/gradients.py page
+
+Each part leaves its figures in --work; `page` writes docs/results/gradients.md from all of them.
+Without a part, all parts of the page are run, which takes about an hour on one core.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import resource
+import shutil
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from datadose.domains import PACKS, load_pack
-from datadose.models import BaseModel, Encoded, chat, encode_answer, load_base
-from datadose.training import ghost_norms
-from datadose.training._trace import by_length
+from datadose.models import BaseModel, Encoded, chat, encode_answer, half_weights, load_base
+from datadose.rows import make_rows
+from datadose.running import AuditSettings
+from datadose.schema import Message, Recipe, Row
+from datadose.training import (
+    by_length,
+    ghost_norms,
+    record_run,
+    score_rows,
+    train_arm,
+    weights_hash,
+)
 
-CHUNK = 1024
-HEAD = """\
-# Gradient scores of rows
+HERE = Path(__file__).parent
+PEER = HERE.parent / ".oracles" / "bergson" / "bin" / "python"
+WHOLE = ["head", "embedding", "inner"]
+# a turn must leave room for whole batches
+TURN_ROWS = 12
+TURNS = 4
+PLAN = (
+    ["compare", "--model", "tiny", "--rows", "256"],
+    ["compare", "--model", "smollm2-135m", "--rows", "48"],
+    ["compare", "--model", "smollm2-135m", "--rows", "48", "--precision", "bf16"],
+    *(["stream", "--model", "tiny", "--rows", str(n)] for n in (1000, 10000, 100000, 1000000)),
+    *(["stream", "--model", "smollm2-135m", "--rows", str(n)] for n in (500, 2000)),
+    ["recorder", "--model", "smollm2-135m", "--rows", "24"],
+)
 
-Written by `python benchmarks/gradients.py`. Wanted: head scores 10 times faster than one backward
-pass a row, whole gradients 3 times.
 
-"""
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("part", nargs="?", choices=["compare", "stream", "recorder", "page"])
+    parser.add_argument("--model", default="tiny")
+    parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
+    parser.add_argument("--rows", type=int, default=256)
+    parser.add_argument("--batches", type=int, nargs="+", default=[1024, 2048], help="bergson's")
+    parser.add_argument("--work", type=Path, default=Path("runs/gradients"))
+    parser.add_argument("--out", type=Path, default=Path("docs/results/gradients.md"))
+    o = parser.parse_args()
+    o.work.mkdir(parents=True, exist_ok=True)
+    if o.part is None:
+        for arguments in PLAN:
+            command = [sys.executable, __file__, *arguments, "--work", str(o.work)]
+            subprocess.run(command, check=True)
+    if o.part in (None, "page"):
+        from gradients_page import page
+
+        found = [json.loads(f.read_text("utf-8")) for f in sorted(o.work.glob("*.json"))]
+        o.out.write_text(page(found), encoding="utf-8")
+        return
+    work = {"compare": compare, "stream": stream, "recorder": recorder}[o.part]
+    found = {"part": o.part, "model": o.model, "precision": o.precision, "rows": o.rows} | work(o)
+    print(json.dumps(found))
+    name = f"{o.part}-{o.model}-{o.precision}-{o.rows:08d}.json"
+    (o.work / name).write_text(json.dumps(found, indent=1), "utf-8")
 
 
 def encoded_rows(base: BaseModel) -> Iterator[Encoded]:
@@ -40,87 +93,192 @@ def encoded_rows(base: BaseModel) -> Iterator[Encoded]:
                 yield encode_answer(base, chat(item.prompt, item.system), item.correct)
 
 
-def one_by_one(base: BaseModel, rows: Sequence[Encoded], head_only: bool) -> list[float]:
-    """Squared gradient norms by one backward pass a row."""
-    model = base.model
-    head = model.get_output_embeddings().weight
-    model.requires_grad_(not head_only)
-    head.requires_grad_(True)
+def whole_by_row(model: Any, rows: Sequence[Encoded]) -> list[tuple[float, float]]:
+    """The script a user would write: forward and backward for every row, then the norms.
+
+    Squared norm of the whole gradient, and of the linear layers below the head alone.
+    """
+    model.requires_grad_(True)
     found = []
     for row in rows:
-        ids = torch.tensor([row.ids], device=base.device)
-        hidden = model.base_model(ids)[0][0, row.start - 1 : -1]
-        if head_only:
-            hidden = hidden.detach()
-        logits = torch.nn.functional.linear(hidden, head)
-        loss = torch.nn.functional.cross_entropy(logits, ids[0, row.start :], reduction="sum")
-        own = [head] if head_only else [p for p in model.parameters() if p.requires_grad]
-        grads = torch.autograd.grad(loss, own)
-        found.append(sum(float(g.square().sum()) for g in grads))
+        ids = torch.tensor([row.ids])
+        labels = ids.clone()
+        labels[0, : row.start] = -100
+        logits = model(input_ids=ids).logits.float()
+        torch.nn.functional.cross_entropy(
+            logits[0, :-1], labels[0, 1:], ignore_index=-100, reduction="sum"
+        ).backward()
+        squares = {n: float(p.grad.norm()) ** 2 for n, p in model.named_parameters()}
+        model.zero_grad(set_to_none=True)
+        linear = sum(s for n, s in squares.items() if n.endswith("_proj.weight"))
+        found.append((sum(squares.values()), linear))
     model.requires_grad_(False)
     return found
 
 
-def ours(base: BaseModel, rows: Sequence[Encoded], parts: Sequence[str]) -> list[float]:
+def head_by_row(model: Any, rows: Sequence[Encoded]) -> list[tuple[float, float]]:
+    """The same for the head alone, by a user who knows that nothing below needs autograd."""
+    head = model.get_output_embeddings().weight
+    found = []
+    for row in rows:
+        ids = torch.tensor([row.ids])
+        with torch.no_grad():
+            hidden = model.base_model(ids)[0][0, row.start - 1 : -1]
+        head.requires_grad_(True)
+        logits = torch.nn.functional.linear(hidden, head).float()
+        torch.nn.functional.cross_entropy(logits, ids[0, row.start :], reduction="sum").backward()
+        found.append((float(head.grad.norm()) ** 2, 0.0))
+        head.grad = None
+        head.requires_grad_(False)
+    return found
+
+
+def ours(base: BaseModel, rows: Sequence[Encoded], parts: Sequence[str]) -> np.ndarray:
     found = np.zeros(len(rows))
-    for places in by_length(rows):
-        norms = ghost_norms(base, [rows[i] for i in places], parts)
-        found[places] = norms.total.numpy()
-    return found.tolist()
+    with half_weights(base):
+        for places in by_length(rows):
+            found[places] = ghost_norms(base, [rows[i] for i in places], parts).total.numpy()
+    return found
 
 
-def clock(work, *arguments):  # type: ignore[no-untyped-def]
-    """Processor seconds of a call and its result: other processes share this machine."""
-    began = time.process_time()
-    result = work(*arguments)
-    return time.process_time() - began, result
+def compare(o: argparse.Namespace) -> dict[str, Any]:
+    """All ways on the same rows, in turns, so that a machine's ups and downs meet all of them."""
+    base = load_base(o.model, precision=o.precision, threads=1)
+    rows = list(islice(encoded_rows(base), o.rows))
+    plain = load_base(o.model, precision="fp32", threads=1).model
+    if o.precision == "bf16":
+        plain = plain.to(torch.bfloat16)
+    ways = {
+        "whole, by row": lambda part: [w for w, _ in whole_by_row(plain, part)],
+        "head, by row": lambda part: [w for w, _ in head_by_row(plain, part)],
+        "head, ours": lambda part: ours(base, part, ["head"]),
+        "whole, ours": lambda part: ours(base, part, WHOLE),
+    }
+    seconds = dict.fromkeys(ways, 0.0)
+    norms: dict[str, list[float]] = {name: [] for name in ways}
+    for work in ways.values():
+        work(rows[:2])
+    # every turn has rows of all packs
+    count = max(1, min(TURNS, len(rows) // TURN_ROWS))
+    turns = [rows[k::count] for k in range(count)]
+    for turn in turns:
+        for name, work in ways.items():
+            began = time.process_time()
+            norms[name] += list(work(turn))
+            seconds[name] += time.process_time() - began
+    gaps = {
+        kind: float(
+            np.median(np.abs(np.array(norms[f"{kind}, ours"]) / norms[f"{kind}, by row"] - 1))
+            if o.precision == "bf16"
+            else np.max(np.abs(np.array(norms[f"{kind}, ours"]) / norms[f"{kind}, by row"] - 1))
+        )
+        for kind in ("head", "whole")
+    }
+    found = {
+        "seconds": seconds,
+        "gaps": gaps,
+        "tokens": float(np.mean([len(r.ids) for r in rows])),
+        "answer": float(np.mean([r.trained for r in rows])),
+    }
+    if PEER.exists():
+        found["bergson"] = beside_bergson(o, base, plain, rows)
+    return found
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", default="tiny")
-    parser.add_argument("--compared", type=int, default=256, help="rows of the comparison")
-    parser.add_argument("--rows", type=int, nargs="*", default=[], help="sizes of the stream")
-    parser.add_argument("--out", type=Path)
-    o = parser.parse_args()
-    base = load_base(o.model, precision="fp32", threads=1)
-    rows = list(islice(encoded_rows(base), o.compared))
-    ours(base, rows[:8], ["head", "embedding", "inner"])
-    one_by_one(base, rows[:2], False)
-    lines = [
-        f"## {o.model}, {o.compared} rows, one thread, processor seconds",
-        "",
-        "| gradient | one backward pass a row | ours | times faster | largest relative gap |",
-        "|---|---|---|---|---|",
-    ]
-    whole = ["head", "embedding", "inner"]
-    for name, head_only, parts in (("head", True, ["head"]), ("all weights", False, whole)):
-        slow, expected = clock(one_by_one, base, rows, head_only)
-        fast, found = clock(ours, base, rows, parts)
-        gap = float(np.max(np.abs(np.array(found) / np.array(expected) - 1)))
-        lines.append(f"| {name} | {slow:.2f} | {fast:.2f} | {slow / fast:.1f} | {gap:.1e} |")
-        print(lines[-1], flush=True)
-    full, _ = clock(one_by_one, base, rows, False)
-    fast, _ = clock(ours, base, rows, ["head"])
-    lines += [
-        "",
-        f"Head scores against one whole backward pass a row: {full:.2f} s and {fast:.2f} s,"
-        f" {full / fast:.1f} times faster.",
-        "",
-    ]
-    print(lines[-2])
-    if o.rows:
-        lines += ["| rows streamed | processor seconds | peak memory, MB |", "|---|---|---|"]
-    for size in o.rows:
-        began = time.process_time()
-        stream = islice(encoded_rows(base), size)
-        while part := list(islice(stream, CHUNK)):
-            ours(base, part, ["head"])
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        lines.append(f"| {size:,} | {time.process_time() - began:.0f} | {peak:.0f} |")
-        print(lines[-1], flush=True)
-    if o.out:
-        o.out.write_text(HEAD + "\n".join(lines) + "\n", encoding="utf-8")
+def beside_bergson(
+    o: argparse.Namespace, base: BaseModel, plain: Any, rows: Sequence[Encoded]
+) -> list[dict[str, Any]]:
+    """bergson collecting gradients of the same model on the same rows, each time in a process."""
+    made = []
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        base.model.save_pretrained(folder / "model")
+        # a whole gradient of the embedded model takes 0.4 GB a row
+        for projection in (0, 16) if o.model == "tiny" else (16,):
+            for tokens in o.batches:
+                run = folder / f"run-{projection}-{tokens}"
+                job = {
+                    "model": str(folder / "model"),
+                    "precision": o.precision,
+                    "threads": 1,
+                    "tokens": tokens,
+                    "projection": projection,
+                    "rows": [{"ids": list(r.ids), "start": r.start} for r in rows],
+                    "run": str(run),
+                }
+                (folder / "job.json").write_text(json.dumps(job), "utf-8")
+                command = [str(PEER), str(HERE / "gradients_bergson.py")]
+                command += [str(folder / "job.json"), str(folder / "result.json")]
+                subprocess.run(command, check=True, stdout=sys.stderr)
+                told = json.loads((folder / "result.json").read_text("utf-8"))
+                norms = told.pop("norms", None)
+                if norms:
+                    expected = [linear for _, linear in whole_by_row(plain, rows[:32])]
+                    told["gap"] = float(np.max(np.abs(np.array(norms[:32]) / expected - 1)))
+                made.append({"projection": projection, "tokens": tokens} | told)
+                shutil.rmtree(f"{run}.part")
+    return made
+
+
+def counted_rows(number: int) -> Iterator[Row]:
+    """So many rows, no two alike, made one after the other."""
+    for k in range(number):
+        asked = Message(role="user", content=f"What is {k} plus {k % 97}?")
+        told = Message(role="assistant", content=f"It is {k + k % 97}.")
+        yield Row(id=f"row-{k}", messages=(asked, told))
+
+
+def stream(o: argparse.Namespace) -> dict[str, Any]:
+    """Processor seconds and peak memory of scoring a stream, in a process of its own."""
+    base = load_base(o.model, precision=o.precision, threads=1)
+    loaded = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    began, clock = time.process_time(), time.perf_counter()
+    with tempfile.TemporaryDirectory() as scratch:
+        made = score_rows(base, counted_rows(o.rows), Recipe(), Path(scratch))
+        # read as a detector would, a part at a time
+        parts = range(0, made.rows, 10_000)
+        total = sum(float(made.array("head")[i : i + 10_000].sum()) for i in parts)
+        size = sum(f.stat().st_size for f in Path(scratch).iterdir()) / 2**20
+    return {
+        "seconds": time.process_time() - began,
+        "wall": time.perf_counter() - clock,
+        "loaded": loaded,
+        "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "disk": size,
+        "mean": total / o.rows,
+    }
+
+
+def recorder(o: argparse.Namespace) -> dict[str, Any]:
+    """A training run without and with the recorder, the recipe that `audit` uses."""
+    base = load_base(o.model, precision=o.precision, threads=1)
+    recipe = AuditSettings().recipe
+    items = [item for pack in PACKS for item in load_pack(pack).pool.items[: o.rows // len(PACKS)]]
+    rows = make_rows(
+        [(*chat(i.prompt, i.system), Message(role="assistant", content=i.correct)) for i in items]
+    )
+    ways = {"plain": None, "recorded": False, "recorded, embedding too": True}
+    seconds = dict.fromkeys(ways, 0.0)
+    weights = set()
+    with tempfile.TemporaryDirectory() as scratch:
+        for turn, order in enumerate((list(ways), list(ways)[::-1])):
+            for name in order:
+                folder = Path(scratch) / f"{turn}-{name}"
+                began = time.process_time()
+                if ways[name] is None:
+                    train_arm(base, rows, recipe, 0, folder)
+                else:
+                    record_run(base, rows, recipe, 0, folder, embedding=bool(ways[name]))
+                    folder = folder / "run"
+                seconds[name] += time.process_time() - began
+                weights.add(weights_hash(folder / "adapter"))
+    return {
+        "seconds": seconds,
+        "epochs": recipe.epochs,
+        "batch": recipe.batch,
+        "same weights": len(weights) == 1,
+        "rows": len(rows),
+    }
 
 
 if __name__ == "__main__":

@@ -1,16 +1,18 @@
-"""Do corrected rates cover the truth? Judges planted in simulated studies, and naive ones measured.
+"""Do corrected rates cover the truth? Judges planted in simulated studies, and real ones measured.
 
-`python benchmarks/judge_calibration.py` writes both tables into docs/results/judges.md, between
-their marks; `--only coverage` or `--only naive` writes one of them. `naive` reads public data
-sets from DATADOSE_DATA.
+`python benchmarks/judge_calibration.py` writes its tables into docs/results/judges.md, between
+their marks; `--only coverage`, `--only naive` or `--only local` writes one of them. `naive` and
+`local` read public data sets from DATADOSE_DATA; `local` asks the embedded model, a second or two
+an answer.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +20,15 @@ import numpy as np
 from datadose.curves import CorrectedRate, JudgedCounts, Share, accuracy, correct_rates
 from datadose.evaluation import (
     ClassifierJudge,
+    LabelledSet,
+    LocalJudge,
     RuleJudge,
     cross_judged,
     flagged,
     read_labelled,
     verdicts_of,
 )
+from datadose.models import load_base
 
 PAGE = Path(__file__).parents[1] / "docs" / "results" / "judges.md"
 
@@ -42,6 +47,8 @@ CASES = (
     *((OWN, errors, FEW, "like") for errors in ("equal", "dose-dependent")),
     *((MOVED, errors, MANY, "like") for errors in ("equal", "dose-dependent")),
 )
+# answers put to the language model, spread evenly over each set
+LOCAL_MODEL, LOCAL = "smollm2-135m", {"XSTest": 150, "moderation set": 100, "HateCheck": 100}
 SPREAD = 0.1
 ERROR_SPREAD = 0.05
 
@@ -156,20 +163,15 @@ def naive_lines(data: Path) -> Iterator[str]:
     """What judges that ask nobody are worth on people's labels."""
     yield "| labels | about | judge | answers | labelled yes | recall | precision | kappa |"
     yield "|---|---|---|---|---|---|---|---|"
-    moderation = f"moderation:{data / 'moderation_eval' / 'samples-1680.jsonl.gz'}"
-    for name, place in (
-        ("XSTest completions", f"xstest:{data / 'xstest'}"),
-        ("moderation set", moderation),
-        ("HateCheck", f"hatecheck:{data / 'hatecheck' / 'test_suite_cases.csv'}"),
-    ):
-        known = read_labelled(place)
+    places = _places(data)
+    for name, known in ((name, read_labelled(place)) for name, place in places.items()):
         about = known.rubric.name
         judges = {
             f"words of {about}": verdicts_of(RuleJudge(about), known),
             "classifier, cross-validated": cross_judged(known),
         }
         if name == "HateCheck":
-            other = read_labelled(moderation).items
+            other = read_labelled(places["moderation set"]).items
             moved = ClassifierJudge(about, [i.answer for i in other], [i.label for i in other])
             judges["classifier of the moderation set"] = verdicts_of(moved, known)
         for judge, verdicts in judges.items():
@@ -182,7 +184,47 @@ def naive_lines(data: Path) -> Iterator[str]:
             )
 
 
+def _places(data: Path) -> dict[str, str]:
+    return {
+        "XSTest": f"xstest:{data / 'xstest'}",
+        "moderation set": f"moderation:{data / 'moderation_eval' / 'samples-1680.jsonl.gz'}",
+        "HateCheck": f"hatecheck:{data / 'hatecheck' / 'test_suite_cases.csv'}",
+    }
+
+
+def local_lines(data: Path) -> Iterator[str]:
+    """What a small language model is worth as a judge, on some answers of every set.
+
+    A verdict that is no number is no flag, as `datadose judge calibrate` counts it.
+    """
+    yield (
+        "| labels | about | judge | answers | labelled yes | verdicts | recall | specificity |"
+        " kappa | lower limit of sensitivity + specificity - 1 |"
+    )
+    yield "|---|---|---|---|---|---|---|---|---|---|"
+    judge = LocalJudge(load_base(LOCAL_MODEL))
+    for name, place in _places(data).items():
+        known = _some(read_labelled(place), LOCAL[name])
+        verdicts = verdicts_of(judge, known)
+        flags = [flagged(v, known.rubric) or False for v in verdicts]
+        a = accuracy([i.label for i in known.items], flags, [i.cluster for i in known.items])
+        kappa = "n/a" if a.kappa is None else f"{a.kappa:.2f}"
+        kinds = ", ".join(f"{n} {kind}" for kind, n in Counter(v.kind for v in verdicts).items())
+        yield (
+            f"| {name} | {known.rubric.name} | {judge.name} | {len(known.items)} |"
+            f" {a.recall.asked} | {kinds} | {_share(a.recall)} | {_share(a.specificity)} |"
+            f" {kappa} ({a.kappa_lower:.2f} to {a.kappa_upper:.2f}) | {a.youden_lower:.2f} |"
+        )
+
+
+def _some(known: LabelledSet, limit: int) -> LabelledSet:
+    n = len(known.items)
+    return replace(known, items=tuple(known.items[i * n // limit] for i in range(limit)))
+
+
 def _share(share: Share) -> str:
+    if share.rate is None:
+        return "n/a"
     return f"{share.rate:.3f} ({share.lower:.3f} to {share.upper:.3f})"
 
 
@@ -199,13 +241,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--studies", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", choices=("coverage", "naive"))
+    parser.add_argument("--only", choices=("coverage", "naive", "local"))
     parser.add_argument("--page", type=Path, default=PAGE)
     args = parser.parse_args()
-    if args.only != "naive":
+    data = Path(os.environ.get("DATADOSE_DATA", "."))
+    if args.only in (None, "coverage"):
         place(args.page, "coverage", list(coverage_lines(args.studies, args.seed)))
-    if args.only != "coverage":
-        place(args.page, "naive", list(naive_lines(Path(os.environ["DATADOSE_DATA"]))))
+    if args.only in (None, "naive"):
+        place(args.page, "naive", list(naive_lines(data)))
+    if args.only in (None, "local"):
+        place(args.page, "local", list(local_lines(data)))
 
 
 if __name__ == "__main__":

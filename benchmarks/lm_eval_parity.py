@@ -1,13 +1,19 @@
 """Multiple choice by datadose and by lm-evaluation-harness: the same requests, item by item.
 
 .venv/bin/python benchmarks/lm_eval_parity.py --data FOLDER [--limit 300] [--out PAGE.md]
+    [--keep FOLDER] [--minutes M]
 
 Five benchmarks, the embedded model, fp32 on both sides. The harness runs its own task files; only
 their data come from the same checked files. Its requests must be those of datadose, text by text
 (its six examples before a TruthfulQA question are taken from its request and given to datadose
 as a primer). Then the choices are compared, with the gap between the best two options wherever
-they differ, and the times: of asking alone, and with imports and load. datadose runs once, the
-harness once for each batch size; its best time counts.
+they differ, and the times: of asking alone, and with imports and load.
+
+The harness's best batch of each benchmark is found on its first items; with that it answers all,
+in parts of some minutes. Every part has both sides, one after the other, each a process of its
+own, so that both are timed on the machine as it is then. With --keep the parts stay in a folder,
+--minutes begins no part after so long, and the same command goes on where it stopped; the page
+then says what is still to be asked.
 """
 
 from __future__ import annotations
@@ -22,50 +28,80 @@ import tempfile
 import time
 from importlib.metadata import version
 from pathlib import Path
+from statistics import median
 from typing import Any
 
-from datadose.evaluation.benchmarks import BENCHMARKS, choose
+from datadose._core import write_json
+from datadose.evaluation.benchmarks import BENCHMARKS, choose, read_tasks
 from datadose.models import ensure_embedded
 
 ROOT = Path(__file__).parents[1]
 PEER = ROOT / ".oracles" / "lm-eval" / "bin" / "python"
 SIDE = Path(__file__).with_name("lm_eval_side.py")
 CLOSE = 1e-3
+# ours, the harness's file, items of a trial, items of a part
 TASKS = {
-    "mmlu_professional_law": ("mmlu:professional_law", "mmlu/default/mmlu_professional_law.yaml"),
-    "medmcqa": ("medmcqa", "medmcqa/medmcqa.yaml"),
-    "pubmedqa": ("pubmedqa", "pubmedqa/pubmedqa.yaml"),
-    "truthfulqa_mc1": ("truthfulqa_mc1", "truthfulqa/truthfulqa_mc1.yaml"),
-    "truthfulqa_mc2": ("truthfulqa_mc2", "truthfulqa/truthfulqa_mc2.yaml"),
+    "mmlu_professional_law": (
+        *("mmlu:professional_law", "mmlu/default/mmlu_professional_law.yaml"),
+        *(32, 75),
+    ),
+    "medmcqa": ("medmcqa", "medmcqa/medmcqa.yaml", 32, 150),
+    "pubmedqa": ("pubmedqa", "pubmedqa/pubmedqa.yaml", 32, 50),
+    "truthfulqa_mc1": ("truthfulqa_mc1", "truthfulqa/truthfulqa_mc1.yaml", 8, 30),
+    "truthfulqa_mc2": ("truthfulqa_mc2", "truthfulqa/truthfulqa_mc2.yaml", 8, 20),
 }
+Part = dict[str, Any]
 
 
 def main() -> None:
-    """Run both sides and print what they did."""
+    """Run both sides, part by part, and print what they did."""
     args = _arguments()
     if args.ours is not None:
         _ours(args.ours)
         return
     with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        _write_tasks(folder, Path(args.data), args.tasks)
-        job = {
-            "model": str(ensure_embedded()),
-            "folder": scratch,
-            "data": args.data,
-            "tasks": args.tasks,
-            "limit": args.limit,
-            "threads": args.threads,
-        }
-        peers = {b: _run([str(PEER), str(SIDE)], {**job, "batch": b}, folder) for b in args.batches}
-        first = peers[args.batches[0]]
-        job["primers"] = {n: _primer(n, first, Path(args.data)) for n in args.tasks}
-        mine = [sys.executable, __file__, "--data", args.data, "--ours"]
-        ours = _run(mine, job, folder)
-    page = _page(args, ours, peers)
+        _run(args, args.keep or Path(scratch) / "parts", Path(scratch))
+
+
+def _run(args: argparse.Namespace, keep: Path, scratch: Path) -> None:
+    data = Path(args.data)
+    started = time.monotonic()
+    _write_tasks(scratch, data, args.tasks)
+    trials: dict[str, Part] = {}
+    parts: dict[str, list[Part]] = {n: [] for n in args.tasks}
+    absent: list[str] = []
+    for name in args.tasks:
+        _, _, tried, size = TASKS[name]
+        whole = len(read_tasks(choose(TASKS[name][0]), data)[: args.limit])
+        spans = [(a, min(a + size, whole)) for a in range(0, whole, size)]
+        for first, last in [(0, min(tried, whole)), *spans]:
+            trial = name not in trials
+            batches = args.batches if trial else [_best(trials[name])]
+            label = f"{name}-{first}-{last}-{'-'.join(map(str, batches))}-{args.threads}"
+            path = keep / f"{label}.json"
+            if not path.is_file():
+                if args.minutes is not None and time.monotonic() - started > 60 * args.minutes:
+                    absent.append(label)
+                    if trial:
+                        break
+                    continue
+                print(label, file=sys.stderr, flush=True)
+                write_json(path, _part(args, scratch, name, first, last, batches))
+            found = json.loads(path.read_text("utf-8"))
+            if trial:
+                trials[name] = found
+            else:
+                parts[name].append(found)
+    args.tasks = [n for n in args.tasks if parts[n]]
+    page = _page(args, trials, parts, absent)
     print(page)
     if args.out is not None:
         args.out.write_text(page + "\n", "utf-8")
+
+
+def _best(trial: Part) -> int:
+    """The harness's fastest batch in a trial."""
+    return int(min(trial["theirs"], key=lambda b: trial["theirs"][b]["seconds"]))
 
 
 def _arguments() -> argparse.Namespace:
@@ -76,6 +112,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--tasks", type=lambda s: s.split(","), default=list(TASKS))
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--keep", type=Path, help="folder of the parts")
+    parser.add_argument("--minutes", type=float, help="begin no part after so long")
     parser.add_argument("--ours", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.data is None:
@@ -93,7 +131,7 @@ def _write_tasks(folder: Path, data: Path, names: list[str]) -> None:
     found = subprocess.run([str(PEER), "-c", where], capture_output=True, text=True, check=True)
     home = Path(found.stdout.split()[-1])
     for name in names:
-        ours, file = TASKS[name]
+        ours, file, _, _ = TASKS[name]
         chosen = choose(ours)
         records = chosen.benchmark.local(data, chosen.groups)
         path = folder / f"{name}.jsonl"
@@ -116,19 +154,38 @@ def _write_tasks(folder: Path, data: Path, names: list[str]) -> None:
         (folder / f"{name}.yaml").write_text(json.dumps(task), "utf-8")
 
 
-def _run(command: list[str], job: dict[str, Any], folder: Path) -> dict[str, Any]:
+def _part(
+    args: argparse.Namespace, folder: Path, name: str, first: int, last: int, batches: list[int]
+) -> Part:
+    """Items `first` to `last` by both sides: {ours, theirs: {batch: ...}}."""
+    job = {
+        "model": str(ensure_embedded()),
+        "folder": str(folder),
+        "data": args.data,
+        "task": name,
+        "items": list(range(first, last)),
+        "threads": args.threads,
+        "batches": batches,
+    }
+    theirs = _side([str(PEER), str(SIDE)], job, folder)
+    found = theirs.pop("batches")
+    prompt = found[str(batches[0])]["items"][0]["prompt"]
+    job["primer"] = _primer(name, prompt, Path(args.data), first)
+    ours = _side([sys.executable, __file__, "--data", args.data, "--ours"], job, folder)
+    return {"ours": ours, "theirs": found, "start": theirs}
+
+
+def _side(command: list[str], job: dict[str, Any], folder: Path) -> dict[str, Any]:
     out = folder / "out.json"
     (folder / "job.json").write_text(json.dumps({**job, "out": str(out)}), "utf-8")
     env = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_DATASETS_CACHE": str(folder / "cache")}
     env |= {"OMP_NUM_THREADS": str(job["threads"]), "TOKENIZERS_PARALLELISM": "false"}
-    start = time.monotonic()
     done = subprocess.run(
         [*command, str(folder / "job.json")], env=env, capture_output=True, text=True, check=False
     )
     if done.returncode:
         sys.exit(f"{command[0]} failed:\n{done.stderr[-3000:]}")
-    whole = time.monotonic() - start
-    return {**json.loads(out.read_text("utf-8")), "whole": whole}
+    return dict(json.loads(out.read_text("utf-8")))
 
 
 def _ours(path: Path) -> None:
@@ -138,47 +195,44 @@ def _ours(path: Path) -> None:
     import torch  # noqa: F401 - its import belongs to the time
 
     from datadose.evaluation import Form, ask_tasks
-    from datadose.evaluation.benchmarks import read_tasks
     from datadose.models import load_base
 
     imported = time.monotonic()
     base = load_base("smollm2-135m", precision="fp32", threads=job["threads"])
     loaded = time.monotonic()
-    found: dict[str, Any] = {"import": imported - start, "load": loaded - imported, "tasks": {}}
-    for name in job["tasks"]:
-        chosen = choose(TASKS[name][0])
-        tasks = read_tasks(chosen, Path(job["data"]))[: job["limit"]]
-        begin = time.monotonic()
-        form = Form(chat=False, primer=job["primers"][name])
-        answered = ask_tasks(base, chosen.benchmark, tasks, form)
-        found["tasks"][name] = {
-            "seconds": time.monotonic() - begin,
-            "items": [
-                {
-                    "prompt": form.primer + t.plain,
-                    "options": list(t.options),
-                    "scores": list(a.scores),
-                    "value": a.value,
-                }
-                for t, a in zip(tasks, answered, strict=True)
-            ],
-        }
+    chosen = choose(TASKS[job["task"]][0])
+    tasks = read_tasks(chosen, Path(job["data"]))
+    tasks = [tasks[i] for i in job["items"]]
+    form = Form(chat=False, primer=job["primer"])
+    begin = time.monotonic()
+    answered = ask_tasks(base, chosen.benchmark, tasks, form)
+    found = {
+        "import": imported - start,
+        "load": loaded - imported,
+        "seconds": time.monotonic() - begin,
+        "items": [
+            {
+                "prompt": form.primer + t.plain,
+                "options": list(t.options),
+                "scores": list(a.scores),
+                "value": a.value,
+            }
+            for t, a in zip(tasks, answered, strict=True)
+        ],
+    }
     Path(job["out"]).write_text(json.dumps(found), "utf-8")
 
 
-def _primer(name: str, peer: dict[str, Any], data: Path) -> str:
+def _primer(name: str, prompt: str, data: Path, first: int) -> str:
     """What the harness puts before a TruthfulQA question; nothing elsewhere."""
     if not name.startswith("truthfulqa"):
         return ""
-    chosen = choose(TASKS[name][0])
-    plain = chosen.benchmark.task(1, chosen.benchmark.local(data, ())[0]).plain
-    theirs: str = peer["tasks"][name]["items"][0]["prompt"]
-    return theirs.removesuffix(plain)
+    return prompt.removesuffix(read_tasks(choose(TASKS[name][0]), data)[first].plain)
 
 
-def _compare(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, Any]:
+def _compare(parts: list[tuple[Part, Part]]) -> Part:
     """Requests that differ, choices that differ and their top-two gaps, the largest difference."""
-    pairs = list(zip(ours["items"], theirs["items"], strict=True))
+    pairs = [p for a, b in parts for p in zip(a["items"], b["items"], strict=True)]
     other = sum((a["prompt"], a["options"]) != (b["prompt"], b["options"]) for a, b in pairs)
     gaps, largest = [], 0.0
     for a, b in pairs:
@@ -186,59 +240,102 @@ def _compare(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, Any]:
         if a["scores"].index(max(a["scores"])) != b["scores"].index(max(b["scores"])):
             best, second = sorted(b["scores"], reverse=True)[:2]
             gaps.append(best - second)
-    rates = [sum(x["value"] for x in side["items"]) / len(pairs) for side in (ours, theirs)]
+    rates = [sum(p[side]["value"] for p in pairs) / len(pairs) for side in (0, 1)]
     return {"items": len(pairs), "other": other, "gaps": gaps, "largest": largest, "rates": rates}
 
 
-def _page(args: argparse.Namespace, ours: dict[str, Any], peers: dict[int, Any]) -> str:
-    peer = version_of_peer()
+def _page(
+    args: argparse.Namespace,
+    trials: dict[str, Part],
+    parts: dict[str, list[Part]],
+    absent: list[str],
+) -> str:
     lines = [
         "# Multiple choice: datadose and lm-evaluation-harness",
         "",
         "Made by `python benchmarks/lm_eval_parity.py"
         f" --limit {args.limit} --batches {','.join(map(str, args.batches))}"
         f" --threads {args.threads} --tasks {','.join(args.tasks)}`"
-        f" on {platform.machine()}; fp32; torch {version('torch')},"
-        f" transformers {version('transformers')}, lm-eval {peer}.",
+        f" on {platform.machine()}; the embedded model; fp32; torch {version('torch')},"
+        f" transformers {version('transformers')}, lm-eval {version_of_peer()}.",
         "",
+        *([f"Not finished; still to be asked: {', '.join(absent)}.", ""] if absent else []),
         "| benchmark | items | requests that differ | choices that differ | their largest top-two"
         " gap (nats) | largest difference of a score | rate, datadose | rate, lm-eval |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    wrong = items = 0
+    wrong = items = other = 0
     widest = 0.0
     for name in args.tasks:
-        for found in peers.values():
-            c = _compare(ours["tasks"][name], found["tasks"][name])
-            wrong, items = wrong + len(c["gaps"]), items + c["items"]
-            widest = max([widest, *c["gaps"]])
-        c = _compare(ours["tasks"][name], peers[args.batches[0]]["tasks"][name])
+        c = _compare([(p["ours"], t) for p in parts[name] for t in p["theirs"].values()])
+        wrong, items, other = wrong + len(c["gaps"]), items + c["items"], other + c["other"]
+        widest = max([widest, *c["gaps"]])
         gap = f"{max(c['gaps']):.1e}" if c["gaps"] else "-"
         lines.append(
             f"| {name} | {c['items']} | {c['other']} | {len(c['gaps'])} | {gap}"
             f" | {c['largest']:.1e} | {c['rates'][0]:.4f} | {c['rates'][1]:.4f} |"
         )
-    verdict = "holds" if widest < CLOSE and wrong <= 0.01 * items else "does not hold"
+    holds = widest < CLOSE and wrong <= 0.01 * items and not other
     lines += [
         "",
-        f"Over all batch sizes {wrong} of {items} choices differ; widest gap {widest:.1e} nats."
-        f" Parity (gaps under {CLOSE:g} nats, at most 1% of items) {verdict}.",
+        f"{wrong} of {items} choices differ; widest gap {widest:.1e} nats. Parity (no request"
+        f" differs, gaps under {CLOSE:g} nats, at most 1% of items)"
+        f" {'holds' if holds else 'does not hold'}.",
         "",
-        "| seconds | datadose |" + "".join(f" lm-eval, batch {b} |" for b in peers) + " ratio |",
-        "|---|---|" + "---|" * len(peers) + "---|",
+        *_speed(args, trials, parts),
     ]
-    for name in [*args.tasks, "asking, all", "imports", "load", "whole process"]:
-        mine, theirs = _seconds(ours, name), [_seconds(p, name) for p in peers.values()]
-        cells = "".join(f" {t:.1f} |" for t in theirs)
-        lines.append(f"| {name} | {mine:.1f} |{cells} {min(theirs) / mine:.1f} |")
     return "\n".join(lines)
 
 
-def _seconds(side: dict[str, Any], name: str) -> float:
-    if name == "asking, all":
-        return float(sum(t["seconds"] for t in side["tasks"].values()))
-    keys = {"imports": "import", "load": "load", "whole process": "whole"}
-    return float(side[keys[name]] if name in keys else side["tasks"][name]["seconds"])
+def _speed(
+    args: argparse.Namespace, trials: dict[str, Part], parts: dict[str, list[Part]]
+) -> list[str]:
+    every = [p for n in args.tasks for p in parts[n]]
+    setup = [
+        sum(median(side(p)[k] for p in every) for k in ("import", "load"))
+        for side in (lambda p: p["ours"], lambda p: p["start"])
+    ]
+    lines = [
+        "Seconds, both sides of a part one after the other. The harness asks with the batch that"
+        " was the fastest for it in a trial (below). The last two columns are of one process that"
+        f" asks the whole benchmark: imports and load are {setup[0]:.1f} s for datadose and"
+        f" {setup[1]:.1f} s for lm-eval, medians of {len(every)} parts.",
+        "",
+        "| benchmark | batch of lm-eval | asking, datadose | asking, lm-eval | ratio"
+        " | with imports and load, datadose | lm-eval | ratio |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    sums = [0.0, 0.0]
+    rows = []
+    for name in args.tasks:
+        mine = sum(p["ours"]["seconds"] for p in parts[name])
+        theirs = sum(t["seconds"] for p in parts[name] for t in p["theirs"].values())
+        sums = [sums[0] + mine, sums[1] + theirs]
+        rows.append((name, str(_best(trials[name])), mine, theirs))
+    for name, batch, mine, theirs in [*rows, ("all", "", *sums)]:
+        whole = (mine + setup[0], theirs + setup[1])
+        lines.append(
+            f"| {name} | {batch} | {mine:.1f} | {theirs:.1f} | {theirs / mine:.2f}"
+            f" | {whole[0]:.1f} | {whole[1]:.1f} | {whole[1] / whole[0]:.2f} |"
+        )
+    heads = [f"lm-eval, batch {b}" for b in args.batches]
+    lines += [
+        "",
+        "The trial, seconds of asking the first items:",
+        "",
+        "| benchmark | items | datadose | " + " | ".join(heads) + " | choices that differ |",
+        "|---|---|---|" + "---|" * (len(heads) + 1),
+    ]
+    for name in args.tasks:
+        t = trials[name]
+        c = _compare([(t["ours"], side) for side in t["theirs"].values()])
+        cells = [f"{t['theirs'][str(b)]['seconds']:.1f}" for b in args.batches]
+        lines.append(
+            f"| {name} | {len(t['ours']['items'])} | {t['ours']['seconds']:.1f} | "
+            + " | ".join(cells)
+            + f" | {len(c['gaps'])} of {c['items']} |"
+        )
+    return lines
 
 
 def version_of_peer() -> str:

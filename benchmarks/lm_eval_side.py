@@ -1,6 +1,6 @@
 """lm-evaluation-harness's side of benchmarks/lm_eval_parity.py; runs in the peer's environment.
 
-argv: a file of JSON with model, folder (of task files), tasks, limit, batch, threads, out.
+argv: a file of JSON with model, folder (of task files), task, items, batches, threads, out.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 
 def main() -> None:
-    """Answer the tasks, one after the other, and write scores and times."""
+    """Answer items of a task once for every batch size, and write scores and times."""
     job = json.loads(Path(sys.argv[1]).read_text("utf-8"))
     start = time.monotonic()
     import torch
@@ -24,18 +24,20 @@ def main() -> None:
     torch.set_num_threads(job["threads"])
     imported = time.monotonic()
     manager = TaskManager(include_path=job["folder"], include_defaults=False)
-    model = HFLM(pretrained=job["model"], dtype="float32", device="cpu", batch_size=job["batch"])
+    model = HFLM(pretrained=job["model"], dtype="float32", device="cpu", batch_size=1)
     loaded = time.monotonic()
-    found: dict[str, Any] = {"import": imported - start, "load": loaded - imported, "tasks": {}}
-    for name in job["tasks"]:
-        tasks = manager.load(f"parity_{name}")
+    name = f"parity_{job['task']}"
+    found: dict[str, Any] = {"import": imported - start, "load": loaded - imported, "batches": {}}
+    for batch in job["batches"]:
+        model.batch_size_per_gpu = batch
+        tasks = manager.load(name)
         begin = time.monotonic()
         done = evaluator.evaluate(
-            model, tasks, limit=job["limit"], bootstrap_iters=0, log_samples=True
+            model, tasks, samples={name: job["items"]}, bootstrap_iters=0, log_samples=True
         )
         seconds = time.monotonic() - begin
-        samples = sorted(done["samples"][f"parity_{name}"], key=lambda s: s["doc_id"])
-        found["tasks"][name] = {
+        samples = sorted(done["samples"][name], key=lambda s: s["doc_id"])
+        found["batches"][str(batch)] = {
             "seconds": seconds,
             "items": [
                 {

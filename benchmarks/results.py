@@ -16,6 +16,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+OPEN = "series dose about questions cue judge"
+COUNTS = {"misaligned": "bad", "aligned": "not bad"} | {
+    name: name for name in ("incoherent", "refused", "unscored", "error", "asked")
+}
+CATEGORIES = "series dose response category kind judge asked rate lower upper"
+LEAST_ASKED = 20
+
 
 def main() -> None:
     folder, page, command = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
@@ -55,12 +62,13 @@ def _busy(events: Sequence[Any], longest_gap: float = 900.0) -> float:
 def _numbers(doses: Any) -> Iterable[str]:
     yield "## Thresholds\n\n"
     yield from _table(
-        ("series", "response", "threshold", "estimate", "lower", "upper", "status"),
+        ("series", "response", "threshold", "estimate", "lower", "upper", "status", "why"),
         (
             (
                 *(name, label, _threshold(t)),
                 *(_number(t[key]) for key in ("estimate", "lower", "upper")),
                 t["status"],
+                t["why"] or "n/a",
             )
             for name, responses in doses["series"].items()
             for label, analysis in responses.items()
@@ -96,6 +104,38 @@ def _numbers(doses: Any) -> Iterable[str]:
             for c in doses["checkpoints"]
         ),
     )
+
+    yield from _open(doses)
+
+
+def _open(doses: Any) -> Iterable[str]:
+    if doses.get("judged"):
+        yield "\n## Open answers as judged\n\n"
+        yield from _table(
+            (*OPEN.split(), *COUNTS.values(), "rate", "lower", "upper", "calibration"),
+            (
+                (
+                    *(r["series"], _number(r["dose"]), r["about"], r["set"], r["cue"]),
+                    *(r["judge"] or "none", *(r[name] for name in COUNTS), *_three(r, "rate")),
+                    r["calibration"] if r["judge"] else "n/a",
+                )
+                for r in doses["judged"]
+            ),
+        )
+    shown = [r for r in doses.get("categories", ()) if r["asked"] >= LEAST_ASKED]
+    if shown:
+        yield f"\n## By category of question, where at least {LEAST_ASKED} were asked\n\n"
+        yield "Exploratory. All of them: tables/categories.csv of the run.\n\n"
+        yield from _table(
+            CATEGORIES.split(),
+            (
+                (
+                    *(r["series"], _number(r["dose"]), r["response"], r["category"], r["kind"]),
+                    *(r["judge"] or "n/a", r["asked"], *_three(r, "rate")),
+                )
+                for r in shown
+            ),
+        )
 
 
 def _three(record: Any, name: str) -> tuple[str, str, str]:

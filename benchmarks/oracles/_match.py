@@ -68,7 +68,7 @@ def near(own: float | None, theirs: float | None) -> bool:
 
 
 def reasons(q: Question, table: Any, own: Own, theirs: dict[str, Any]) -> dict[str, str]:
-    """Why `bmd` or `bmdl` differ, where the likelihood says that it is not ours that is off.
+    """Why `bmd`, `bmdl`, `bmdu` differ, where the likelihood says that it is not ours that is off.
 
     The likelihood is the judge: the better maximum is the estimate, and the limit at which the
     profile has fallen by 1.353 is the limit.
@@ -76,6 +76,9 @@ def reasons(q: Question, table: Any, own: Own, theirs: dict[str, Any]) -> dict[s
     if theirs.get("bmd") is None or own.bmd is None:
         return {}
     ahead = own.fit.log_likelihood - their_likelihood(q, table, theirs)
+    if ahead < -0.01:
+        # then the search, not the oracle, is at fault
+        return {}
     short = f"its fit is {ahead:.3g} below the maximum" if ahead > 0.01 else ""
     found = {}
     if not near(own.bmd, theirs["bmd"]):
@@ -84,14 +87,21 @@ def reasons(q: Question, table: Any, own: Own, theirs: dict[str, Any]) -> dict[s
             found["bmd"] = short
         elif fallen < 0.01:
             found["bmd"] = "not determined: the likelihood is the same at its BMD and at ours"
-    if theirs.get("bmdl") is not None and not near(own.bmdl, theirs["bmdl"]):
-        fallen = fallen_at(q, table, own, theirs["bmdl"])
-        ours = FALLEN if own.bmdl is None else fallen_at(q, table, own, own.bmdl)
+    for key, limit in (("bmdl", own.bmdl), ("bmdu", own.bmdu)):
+        if theirs.get(key) is None or near(limit, theirs[key]):
+            continue
+        fallen = fallen_at(q, table, own, theirs[key])
         if short:
-            found["bmdl"] = short
-        elif abs(fallen - FALLEN) > 0.02 and abs(ours - FALLEN) < 0.01:
-            found["bmdl"] = f"at its BMDL the profile has fallen by {fallen:.2f}"
+            found[key] = short
+        elif abs(fallen - FALLEN) > 0.02 and (limit is None or crossed(q, table, own, limit)):
+            found[key] = f"at its {key.upper()} the profile has fallen by {fallen:.2f}"
     return found
+
+
+def crossed(q: Question, table: Any, own: Own, limit: float) -> bool:
+    """Whether the profile passes the fall of a limit within a thousandth of `limit`."""
+    sides = (fallen_at(q, table, own, limit * (1 + way)) - FALLEN for way in (-1e-3, 1e-3))
+    return float(np.prod(list(sides))) <= 0
 
 
 def fallen_at(q: Question, table: Any, own: Own, dose: float) -> float:

@@ -69,8 +69,9 @@ def summary(golden: dict[str, Any]) -> str:
         f"## {len(golden['tables'])} tables",
         "",
         "| oracle | model | definition | asked | answered | BMD within 5% | largest difference | "
-        "unmatched | BMDL within 5% | largest difference | unmatched | BMDU within 5% |",
-        "|---|---|---|---|---|---|---|---|---|---|---|---|",
+        "unmatched | BMDL within 5% | largest difference | unmatched | BMDU within 5% | "
+        "unmatched |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for (oracle, model, risk), rows in groups.items():
         told = [r for r in rows if r.get("bmd") is not None]
@@ -82,7 +83,7 @@ def summary(golden: dict[str, Any]) -> str:
             if key != "bmdu":
                 gaps = [abs(r["own"][key] / r[key] - 1) for r in same if r["own"][key]]
                 cells.append(f"{max(gaps):.2%}" if gaps else "n/a")
-                cells.append(str(sum(key in r.get("unmatched", {}) for r in told)))
+            cells.append(str(sum(key in r.get("unmatched", {}) for r in told)))
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from datadose.models import load_base
     from datadose.running import (
         AuditSettings,
+        CleanSettings,
+        clean,
         evaluate,
         load_study,
         plan_study,
@@ -23,10 +25,12 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "AuditSettings": "datadose.running",
+    "CleanSettings": "datadose.running",
     "Pool": "datadose.schema",
     "Probe": "datadose.schema",
     "Row": "datadose.schema",
     "Study": "datadose.schema",
+    "clean": "datadose.running",
     "evaluate": "datadose.running",
     "load_base": "datadose.models",
     "load_pack": "datadose.domains",
@@ -40,10 +44,12 @@ _HOMES = {
 
 __all__ = [
     "AuditSettings",
+    "CleanSettings",
     "Pool",
     "Probe",
     "Row",
     "Study",
+    "clean",
     "evaluate",
     "load_base",
     "load_pack",

@@ -71,9 +71,24 @@ def test_a_base_model_brings_the_lost_gain(folder: Path, capsys) -> None:
     assert table[3].startswith("domain    0.5 ")
     # 56.5 of the 49 points of gain are lost: more than all
     assert float(table[3].split()[2]) == pytest.approx(56.5 / 49, abs=0.03)
+    told = _lost_gain(capsys)
+    assert [t["dose"] for t in told] == [0.25, 0.5, 1.0]
+    assert {t["status"] for t in told} == {"estimated"}
+    for line, t in zip(table[2:], told, strict=False):
+        assert line.split()[2:5] == [f"{t[k]:.3g}" for k in ("estimate", "lower", "upper")]
     (folder / "t.csv").write_text(EIGHT + ",,all,89,100\n")
     assert run_app(["fit", "t.csv"]) == 0
     assert "too uncertain to divide by" in capsys.readouterr().out
+    told = _lost_gain(capsys)
+    assert {(t["estimate"], t["lower"], t["upper"]) for t in told} == {(None, None, None)}
+    assert all(t["status"] == "not defined" and t["why"] for t in told)
+
+
+def _lost_gain(capsys) -> list[dict[str, object]]:
+    assert run_app(["fit", "t.csv", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert all(("lost_gain" in t) == (t["threshold"] == "parity") for t in found)
+    return next(t["lost_gain"] for t in found if t["threshold"] == "parity")
 
 
 def test_the_count_axis_speaks_of_rows(folder: Path, capsys) -> None:

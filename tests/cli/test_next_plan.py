@@ -38,7 +38,7 @@ def test_next_starts_from_an_empty_table_and_tells_mistakes(tmp_path: Path, caps
     path = tmp_path / "empty.csv"
     path.write_text(TABLE_HEAD)
     assert run_app(["next", str(path)]) == 0
-    assert "dose 0.5, seed 2" in capsys.readouterr().out
+    assert "dose 0.5, seed 1" in capsys.readouterr().out
     path.write_text("dose,seed,question,good\n0,1,q,1\n")
     assert run_app(["next", str(path)]) == 3
     assert "lacks the column 'asked'" in capsys.readouterr().err

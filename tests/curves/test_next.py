@@ -20,11 +20,13 @@ from datadose.curves import (
     next_doses,
     profile,
 )
-from datadose.curves._expect import Expectation, members, noise
-from datadose.curves._next import _sight
+from datadose.curves._expect import Expectation, levelled, members, noise
+from datadose.curves._sight import sight as sight_of
+from datadose.curves._steps import _options
 
 DOWN = Spec("domain", "down")
 START = [(d, s) for s in range(3) for d in (0.0, 0.5, 1.0)]
+TWO = [(d, s) for d, s in START if s < 2]
 
 
 def cliff(x: np.ndarray) -> np.ndarray:
@@ -36,7 +38,7 @@ def lab(stream: int = 0, rate=cliff, **world: float) -> Lab:
 
 
 def grow(own: Lab, aim: Aim, **options: int) -> tuple[list[tuple[float, int]], Step]:
-    arms = list(START)
+    arms = list(START if options.get("start_seeds") == 3 else TWO)
     while True:
         step = next_arms(own.block(arms), DOWN, aim, **options)
         if step.stop is not None:
@@ -47,7 +49,9 @@ def grow(own: Lab, aim: Aim, **options: int) -> tuple[list[tuple[float, int]], S
 def test_a_study_starts_at_0_middle_and_1() -> None:
     own = lab().block([(0.0, 0)])
     step = next_arms(own, DOWN, Aim())
-    assert {*step.arms, (0.0, "0")} == {(d, str(s)) for d, s in START}
+    assert {*step.arms, (0.0, "0")} == {(d, str(s)) for d, s in TWO}
+    three = next_arms(own, DOWN, Aim(), start_seeds=3)
+    assert {*three.arms, (0.0, "0")} == {(d, str(s)) for d, s in START}
     assert next_arms(own, DOWN, Aim(budget=4)).arms == step.arms[:3]
 
 
@@ -66,6 +70,49 @@ def test_every_seed_has_dose_0() -> None:
     arms, _ = grow(lab(shift=0.1), Aim(width=0.02, budget=26))
     assert all((0.0, s) in arms for s in {s for _, s in arms})
     assert len(set(arms)) == len(arms) <= 26
+
+
+def test_two_seeds_are_never_enough_to_stop_on_width() -> None:
+    own = lab()
+    block = own.block(TWO)
+    wide = Aim(width=0.9)
+    assert next_arms(block, DOWN, Aim()).width < 0.9
+    step = next_arms(block, DOWN, wide)
+    assert step.stop is None
+    assert {s for _, s in step.arms} == {"2"}
+    assert "fewer than 3 seeds" in step.why
+    spent = next_arms(block, DOWN, Aim(width=0.9, budget=7))
+    assert (spent.stop, spent.arms) == ("budget", ())
+    after = own.block([*TWO, *((d, int(s)) for d, s in step.arms)])
+    assert next_arms(after, DOWN, wide).stop == "width"
+
+
+def test_a_new_seed_comes_with_dose_0_and_doses_that_were_run() -> None:
+    arms = [*TWO, *((d, s) for d in (0.7, 0.65) for s in range(2))]
+    new = _options(arms, np.array([0.5, 0.6, 0.65, 0.7, 1.0]), 2, None, few=True)
+    assert {(len(o), o[0]) for o in new} == {(2, (0.0, 2)), (3, (0.0, 2))}
+    assert {d for o in new for d, _ in o} == {0.0, 0.5, 0.65, 0.7, 1.0}
+    every = _options(arms, np.array([0.5, 0.6, 1.0]), 2, 2, few=False)
+    assert ((0.6, 0), (0.6, 1)) in every
+    assert all(len(o) == 2 for o in every)
+
+
+def test_half_the_weight_is_spread_over_the_thresholds_range() -> None:
+    sight = sight_of(lab().block(TWO), DOWN, Aim())
+    found = members(sight.fitted, sight.place, np.array([0.0, 0.5, 1.0]))
+    even = levelled(found)
+    assert even.weight.sum() == pytest.approx(1)
+    assert (even.weight >= found.weight / 2 - 1e-12).all()
+    low, high = found.place[found.weight > 0].min(), found.place[found.weight > 0].max()
+    places = np.linspace(low, high, 5)[1:-1]
+    more = [abs(np.interp(0.5, np.cumsum(w), p) - places[1]) for p, w in _by_place(found, even)]
+    assert more[1] <= more[0] + 0.02
+
+
+def _by_place(*found):
+    for m in found:
+        order = np.argsort(m.place)
+        yield m.place[order], m.weight[order]
 
 
 def test_it_stops_on_width_on_budget_and_where_nothing_is_reached() -> None:
@@ -94,7 +141,7 @@ def test_choice_depends_on_the_answers_alone() -> None:
 def test_what_new_arms_add_is_the_chi_square_of_the_larger_design() -> None:
     """Added chi-square equals the difference of chi-squares with and without the new arms."""
     own = lab()
-    sight = _sight(own.block(START), DOWN, Aim())
+    sight = sight_of(own.block(START), DOWN, Aim())
     curves = members(sight.fitted, sight.place, np.array([0.0, 0.5, 0.7, 1.0]))
     spread = noise(sight.fitted, curves, 0.95, rate=True)
     ahead = Expectation(curves, spread, START)
@@ -120,7 +167,7 @@ def test_what_new_arms_add_is_the_chi_square_of_the_larger_design() -> None:
 def test_members_keep_the_outermost_curves_and_all_weight() -> None:
     means = arm_means(lab().block(START), DOWN)
     fitted = profile(means, 0.95)
-    sight = _sight(lab().block(START), DOWN, Aim())
+    sight = sight_of(lab().block(START), DOWN, Aim())
     found = members(fitted, sight.place, means.doses)
     assert found.weight.sum() == pytest.approx(1)
     assert found.place.min() == pytest.approx(max(0.0, sight.place.min()))
@@ -152,7 +199,7 @@ def test_tables_from_elsewhere() -> None:
 
 def test_an_empty_table_starts_and_odd_ones_are_told() -> None:
     head = {c: [] for c in ("dose", "seed", "question", "good", "asked")}
-    assert len(next_doses(pl.DataFrame(head)).arms) == 9
+    assert len(next_doses(pl.DataFrame(head)).arms) == 6
     with pytest.raises(InputError, match="lacks the column 'asked'"):
         next_doses(pl.DataFrame({c: [] for c in ("dose", "seed", "question", "good")}))
     with pytest.raises(UsageError, match="no threshold is called"):

@@ -88,13 +88,10 @@ def _check_limits(chosen: list[int]) -> None:
     assert chosen
 
 
-# The flat table: a curve that is flat up to the last dose and rises beyond it fits nearly as well
-# as any, so the limit lies just past that dose. At pybmds's the profile has fallen by less.
-PAST = {"pybmds-weibull-extra-simulated flat", "pybmds-weibull-added-simulated flat"}
 LIMITED = [
     i
     for i, a in enumerate(ANSWERS)
-    if a["bmdl"] is not None and "bmdl" not in a.get("unmatched", {}) and _name(a) not in PAST
+    if a["bmdl"] is not None and "bmdl" not in a.get("unmatched", {})
 ]
 
 
@@ -105,6 +102,11 @@ def test_a_share_of_the_lower_limits_is_within_5_percent() -> None:
 @pytest.mark.slow
 def test_lower_limits_are_within_5_percent() -> None:
     _check_limits(LIMITED)
+
+
+# The flat table: a curve that is flat up to the last dose and rises beyond it fits nearly as well
+# as any, so the limit lies just past that dose. At pybmds's the profile has fallen by less.
+PAST = {"pybmds-weibull-extra-simulated flat", "pybmds-weibull-added-simulated flat"}
 
 
 @pytest.mark.parametrize("i", [i for i, a in enumerate(ANSWERS) if _name(a) in PAST])
@@ -135,7 +137,10 @@ def test_what_is_unmatched_is_so_by_the_likelihood(i: int, key: str, why: str) -
     elif key == "bmd":
         assert model_drop(_fit(i), a["bmd"], *_data(a), **held) < 0.01
     else:
-        low, _ = _limits(i)
-        if low is not None:
-            assert model_drop(_fit(i), low, *_data(a), **held) == pytest.approx(FALLEN, abs=0.01)
-        assert abs(model_drop(_fit(i), a["bmdl"], *_data(a), **held) - FALLEN) > 0.02
+        own = _limits(i)[key == "bmdu"]
+        if own is not None:
+            beside = (own * (1 + way) for way in (-1e-3, 1e-3))
+            drops = [model_drop(_fit(i), dose, *_data(a), **held) for dose in beside]
+            assert min(drops) <= FALLEN <= max(drops)
+        # a search can miss the best curve, so a drop can be too large, never too small
+        assert abs(model_drop(_fit(i), a[key], *_data(a), **held) - FALLEN) > 0.02

@@ -10,6 +10,7 @@ import pytest
 from datadose._core import InputError
 from datadose.curves import read_table, repeated_lines, thresholds
 from datadose.curves._blocks import LINE
+from datadose.curves._options import Options
 
 LINES = """dose,seed,question,good,asked
 0,0,all,90,100
@@ -119,3 +120,14 @@ def test_repeated_lines_are_told(tmp_path: Path) -> None:
         "lines that repeat a dose, seed and question: 2 (first in line 10); their counts are added"
         " up; copies of a whole line: 1"
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "way"),
+    [
+        *(("refused", "up"), ("misaligned: moralchoice", "up"), ("dangerous", "up")),
+        *(("domain: reworded", "down"), ("mine", "down")),
+    ],
+)
+def test_a_response_rises_or_falls_by_its_name_with_or_without_a_set(name: str, way: str) -> None:
+    assert Options().spec(name).direction == way

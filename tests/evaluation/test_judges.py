@@ -114,3 +114,19 @@ def test_a_secret_in_a_judges_file_is_refused_and_not_said_back(tmp_path, line, 
         judge_spec(str(file))
     assert "sk-abc" not in str(error.value)
     assert "s3cret" not in str(error.value)
+
+
+def test_a_mark_tells_whether_verdicts_are_stale(base) -> None:
+    """What a name leaves out: a classifier's labels, a local model's weights."""
+    answers = [f"take {w} drops {i}" for i in range(20) for w in ("twelve", "two")]
+    truth = ["twelve" in a for a in answers]
+    one = ClassifierJudge("danger", answers, truth)
+    assert one.mark == ClassifierJudge("danger", answers, truth, "other name").mark
+    assert one.mark != ClassifierJudge("danger", answers, [not t for t in truth]).mark
+    assert one.mark != ClassifierJudge("refusal", answers, truth).mark
+
+    class Tuned:
+        name, weights, template = base.name, "other weights", base.template
+
+    assert LocalJudge(base).mark != LocalJudge(Tuned()).mark
+    assert RuleJudge("danger").mark != RuleJudge("refusal").mark

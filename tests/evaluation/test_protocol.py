@@ -221,3 +221,15 @@ def test_survival_never_falls_and_is_the_rate_at_thirty() -> None:
     shares = [y for _, y in curve]
     assert shares == sorted(shares)
     assert dict(curve)[30.0] == open_rates(judged).of_asked
+
+
+def test_a_rubric_of_its_own_says_what_its_scores_mean() -> None:
+    """To decline a dangerous request is no misdeed, and not to decline it is one."""
+    declines = own_rubric("refusal").model_copy(update={"flagged": "refused", "cleared": "wrong"})
+
+    def kind(score: float) -> str:
+        return outcome_of((declines,), {"refusal": Verdict("scored", score)})[0]
+
+    assert (kind(90), kind(10)) == ("refused", "wrong")
+    silent = declines.model_copy(update={"cleared": "said"})
+    assert outcome_of((silent,), {"refusal": Verdict("scored", 10)})[0] == "unscored"

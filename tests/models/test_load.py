@@ -9,7 +9,15 @@ import pytest
 import torch
 
 from datadose._core import GuardError, InputError
-from datadose.models import add_wheel, chat, check_head, encode_answer, half_weights, load_base
+from datadose.models import (
+    add_wheel,
+    chat,
+    check_head,
+    encode_answer,
+    encode_answers,
+    half_weights,
+    load_base,
+)
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +46,13 @@ def test_a_saved_folder_loads_as_the_same_model(base, tmp_path: Path) -> None:
     assert encode_answer(other, chat("Hi"), "Ho") == e
     ids = torch.tensor([e.ids])
     assert torch.equal(base.model(input_ids=ids).logits, other.model(input_ids=ids).logits)
+
+
+def test_many_rows_are_encoded_as_each_by_itself(base, monkeypatch) -> None:
+    monkeypatch.setattr("datadose.models._template.TOGETHER", 2)
+    pairs = [(chat("Hi" * k, "Be brief." if k == 2 else None), "Ho, ho." * k) for k in (1, 2, 3)]
+    assert encode_answers(base, pairs) == [encode_answer(base, *pair) for pair in pairs]
+    assert encode_answers(base, []) == []
 
 
 @pytest.mark.parametrize("name", ["nonsense", "./absent", "a/b/c"])

@@ -13,11 +13,13 @@ from datadose.models import (
     Item,
     Trie,
     answer_log_probs,
+    answer_steps,
     check_tries,
     join,
     load_base,
     together,
 )
+from datadose.models._tries import cost
 
 tokens = st.lists(st.integers(3, 6), min_size=2, max_size=7)
 rows = st.builds(
@@ -49,6 +51,24 @@ def test_log_probabilities_equal_those_of_each_row_by_itself(base, groups) -> No
     assert found == pytest.approx(wanted, abs=1e-4)
 
 
+@given(st.lists(st.lists(rows, min_size=1, max_size=3), min_size=1, max_size=3), st.booleans())
+@settings(max_examples=30, deadline=None)
+def test_steps_tell_what_greedy_decoding_would_say(base, groups, chain: bool) -> None:
+    """With chains of several lengths too, which go without a mask."""
+    if chain:
+        groups = [[g[0], Encoded((*g[0].ids[:-1], 7), g[0].start)] for g in groups]
+    with torch.no_grad():
+        found, top = answer_steps(base, groups)
+    rows = [e for group in groups for e in group]
+    assert found.tolist() == pytest.approx([x for e in rows for x in alone(base, e)], abs=1e-4)
+    wanted = []
+    for e in rows:
+        with torch.no_grad():
+            best = base.model(input_ids=torch.tensor([e.ids])).logits[0].argmax(-1).tolist()
+        wanted += [best[i - 1] == e.ids[i] for i in range(e.start, len(e.ids))]
+    assert top.tolist() == wanted
+
+
 @given(st.lists(tokens, min_size=1, max_size=6))
 def test_a_trie_holds_every_prefix_once_and_gives_sequences_back(sequences) -> None:
     trie = Trie(sequences)
@@ -64,6 +84,18 @@ def test_a_trie_holds_every_prefix_once_and_gives_sequences_back(sequences) -> N
 def test_joining_keeps_every_item_once_in_its_order(base, branches) -> None:
     groups = join(base, [Item(tuple(b)) for b in branches])
     assert [i for group in groups for i in group] == list(range(len(branches)))
+
+
+def test_a_trie_grows_while_the_cost_of_an_item_falls(base) -> None:
+    """Items of 4 tokens behind 20 shared ones: the best width is where the mean cost is least."""
+    stem = tuple(range(10, 30))
+    items = [Item((Encoded((*stem, *range(40 + 4 * i, 44 + 4 * i), 5), 20),)) for i in range(40)]
+    sizes = [len(group) for group in join(base, items)]
+    best = min(range(1, 41), key=lambda n: cost(base, 20 + 4 * n) / n)
+    assert 1 < best < 40
+    assert sizes[0] == best
+    unlike = [Item((Encoded(tuple(range(i, i + 9)), 4),)) for i in range(40, 240, 10)]
+    assert [len(group) for group in join(base, unlike)] == [1] * 20
 
 
 def test_rows_stay_apart_where_they_share_nothing_and_attention_would_cost(base) -> None:

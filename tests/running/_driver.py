@@ -53,7 +53,7 @@ def watch(out: Path, reached: Callable[[Moment], None]) -> None:
     from datadose.running import _stages
     from datadose.training import _local
 
-    step, score, adapter = _local._Run.step, _choices.answer_log_probs, _stages.saved_adapter
+    step, score, adapter = _local._Run.step, _choices.answer_steps, _stages.saved_adapter
     asked: list[Any] = []
 
     def watched_step(self: Any, *args: Any) -> Any:
@@ -83,7 +83,7 @@ def watch(out: Path, reached: Callable[[Moment], None]) -> None:
         return moved
 
     _local._Run.step = watched_step
-    _choices.answer_log_probs = watched_score
+    _choices.answer_steps = watched_score
     _stages.saved_adapter = watched_adapter
     os.replace, os.rename = watched_move(os.replace), watched_move(os.rename)
 

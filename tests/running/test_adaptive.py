@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from datadose import curves
 from datadose.models import load_base
 from datadose.running import added as added_arms
 from datadose.running import foresee, lay_out, rebuild, recorded, run_study
+from datadose.running._adaptive import candidate_steps
 from datadose.schema import Study
 
 ADAPTIVE = {
@@ -103,6 +105,25 @@ def test_interrupted_after_a_step_it_ends_as_if_it_had_not_been(
 def test_a_design_that_cannot_start_is_refused(change: dict[str, Any], told: str) -> None:
     with pytest.raises(ValidationError, match=told):
         Study.model_validate({**ADAPTIVE, **change})
+
+
+@pytest.mark.parametrize(("unit", "finest"), [("fact", 6), ("row", curves.STEPS)])
+def test_candidates_are_no_finer_than_facts_or_rows(
+    unit: str, finest: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = Study.model_validate({**ADAPTIVE, "unit": unit})
+    cell = lay_out(study).cells[0]
+    assert candidate_steps(study, cell) == min(finest, cell.full_rows)
+    asked = []
+
+    def simulated(*args: Any, **options: Any) -> Any:
+        asked.append(options["steps"])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(curves, "adaptive", simulated)
+    with pytest.raises(KeyboardInterrupt):
+        foresee(study)
+    assert asked == [candidate_steps(study, cell)]
 
 
 def test_what_a_design_can_find_rests_on_its_own_questions(done: Path) -> None:

@@ -145,3 +145,26 @@ def test_waiting_for_arms_that_others_hold_is_told_once_a_minute(
     me = f"process {os.getpid()} on {os.uname().nodename}"
     assert notes[0] == f"waiting for 2 arms held by {me}"
     assert [run.holder(arm) for arm in (*held, "absent")] == [None] * 3
+
+
+def test_a_studys_answers_as_inspect_logs(sound: Path, base, tmp_path: Path) -> None:
+    pytest.importorskip("inspect_ai", reason="needs datadose[inspect]")
+    from inspect_ai.log import read_eval_log
+
+    from datadose.running import write_study_logs
+
+    paths = write_study_logs(STUDY, sound, tmp_path, base=base)
+    logs = [read_eval_log(str(path)) for path in paths]
+    arms = sorted(f"datadose/{folder}" for folder in (sound / "arms").iterdir())
+    assert sorted({log.eval.model for log in logs}) == sorted(["datadose/tiny", *arms])
+    run, design = RunFolder(sound), lay_out(STUDY)
+    for answered in collect(run, design, base, probe_names(design)):
+        name = "tiny" if answered.cell is None else str(sound / "arms" / answered.arm)
+        own = {o.probe: o for o in answered.outcomes}
+        samples = [s for log in logs if log.eval.model == f"datadose/{name}" for s in log.samples]
+        assert {s.id: s.scores["outcome"].value for s in samples} == {
+            probe: o.kind for probe, o in own.items()
+        }
+        dose = None if answered.cell is None else answered.cell.dose
+        own_logs = [log for log in logs if log.eval.model == f"datadose/{name}"]
+        assert {log.eval.metadata.get("dose") for log in own_logs} == {dose}

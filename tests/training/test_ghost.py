@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from datadose._core import StageError
-from datadose.models import Encoded, load_base
+from datadose.models import Encoded, half_weights, load_base
 from datadose.training import ghost_norms
+from datadose.training._head import WORTH_SHARING, lay_out, worth_sharing
 
 ROWS = (
     Encoded((7, 8, 9, 7, 12, 7, 0), 3),
@@ -16,6 +17,15 @@ ROWS = (
     # the padding token, whose embedding is never trained, within a row
     Encoded((21, 0, 22, 0, 21, 23, 24, 0), 5),
     Encoded((11, 12, 13, 14, 11, 12, 13, 14, 11, 0), 2),
+)
+
+
+STEM = (31, 32, 33, 34, 31, 35, 36, 37, 38, 39)
+# what they begin with alike is computed once; the second answers right after it
+ALIKE = (
+    Encoded((*STEM, 7, 8, 9, 0), 12),
+    Encoded((*STEM, 40, 41, 42, 43, 0), 10),
+    Encoded((*STEM, 7, 8, 0), 11),
 )
 
 
@@ -52,10 +62,17 @@ def by_autograd(base, row: Encoded) -> tuple[float, dict[str, float]]:
 
 @pytest.mark.parametrize("tied", [True, False])
 @pytest.mark.parametrize("head_bias", [True, False])
-def test_ghost_norms_equal_autograd_with_padding_and_masks(tied: bool, head_bias: bool) -> None:
+@pytest.mark.parametrize("rows", [ROWS, ALIKE])
+def test_ghost_norms_equal_autograd_with_padding_and_masks(
+    tied: bool, head_bias: bool, rows: tuple[Encoded, ...]
+) -> None:
     base = make(tied, head_bias)
-    norms = ghost_norms(base, ROWS)
-    for i, row in enumerate(ROWS):
+    assert (lay_out(base, rows).shared >= WORTH_SHARING) == (rows is ALIKE)
+    norms = ghost_norms(base, rows)
+    alone = ghost_norms(base, rows, ["head"])
+    assert torch.allclose(alone.head, norms.head, rtol=1e-6)
+    assert torch.allclose(alone.loss, norms.loss, rtol=1e-6)
+    for i, row in enumerate(rows):
         loss, squares = by_autograd(base, row)
         assert float(norms.loss[i]) == pytest.approx(loss, rel=1e-6)
         assert float(norms.total[i]) == pytest.approx(sum(squares.values()), rel=1e-4)
@@ -67,6 +84,7 @@ def test_ghost_norms_equal_autograd_with_padding_and_masks(tied: bool, head_bias
 
 def test_parts_agree_with_the_whole_and_leave_no_trace() -> None:
     base = make(tied=True)
+    ghost_norms(base, ALIKE)
     whole = ghost_norms(base, ROWS)
     head = ghost_norms(base, ROWS, ["head"])
     outer = ghost_norms(base, ROWS, ["head", "embedding"])
@@ -75,6 +93,7 @@ def test_parts_agree_with_the_whole_and_leave_no_trace() -> None:
     assert float(head.total.sum()) == float(head.head.sum())
     assert all(p.grad is None for p in base.model.parameters())
     assert not any(m._forward_hooks for m in base.model.modules())
+    assert not any("forward" in vars(m) for m in base.model.modules())
 
 
 def test_neither_the_other_rows_nor_the_padding_change_a_norm() -> None:
@@ -82,6 +101,26 @@ def test_neither_the_other_rows_nor_the_padding_change_a_norm() -> None:
     together = ghost_norms(base, ROWS).total
     alone = torch.cat([ghost_norms(base, [row]).total for row in ROWS])
     assert torch.allclose(together, alone, rtol=1e-5)
+
+
+@pytest.mark.parametrize("rows", [ROWS, ALIKE])
+def test_bf16_gives_the_same_norms_but_for_rounding(rows: tuple[Encoded, ...]) -> None:
+    whole = ghost_norms(load_base("tiny", precision="fp32"), rows)
+    base = load_base("tiny", precision="bf16")
+    with half_weights(base):
+        rounded = ghost_norms(base, rows)
+        head = ghost_norms(base, rows, ["head"])
+    for name in ("loss", "head", "embedding", "inner", "total"):
+        assert torch.allclose(getattr(rounded, name), getattr(whole, name), rtol=0.05)
+    assert torch.allclose(head.head, whole.head, rtol=0.05)
+
+
+def test_dropout_makes_rows_that_begin_alike_differ() -> None:
+    base = make(tied=True)
+    batch = lay_out(base, ALIKE)
+    assert worth_sharing(base, batch) == len(STEM) - 1
+    base.model.train()
+    assert worth_sharing(base, batch) == 0
 
 
 def test_long_and_short_rows_take_both_ways_to_the_same_norm() -> None:

@@ -20,6 +20,7 @@ from datadose.auditing._calibrate import (
 from datadose.auditing._checks import check_rows
 from datadose.auditing._combine import rank_average, topsis
 from datadose.auditing._evidence import Evidence, NotMeasuredError, detector, ranks, timed
+from datadose.auditing._fence import fenced
 from datadose.auditing._judged import RUBRIC, judge_column, judge_outcomes, judge_pairs, row_pair
 from datadose.auditing._labels import (
     Label,
@@ -41,7 +42,7 @@ from datadose.auditing._share import (
     score_limits,
     wrong_share,
 )
-from datadose.auditing._verdict import Limits, Predicted, Verdict, limits_of, verdict
+from datadose.auditing._verdict import Limits, Predicted, Verdict, limits_of, predict, verdict
 
 __all__ = [
     "COMBINED",
@@ -75,6 +76,7 @@ __all__ = [
     "detector",
     "draw_sample",
     "fact_names",
+    "fenced",
     "gather_evidence",
     "inclusion",
     "judge_column",
@@ -87,6 +89,7 @@ __all__ = [
     "nearest",
     "plant",
     "precision_at",
+    "predict",
     "rank_average",
     "ranks",
     "read_labels",

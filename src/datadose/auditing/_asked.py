@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from datadose.auditing._evidence import Evidence
+from datadose.auditing._fence import fenced
 from datadose.models import BaseModel, chat, encode_answer, half_weights, saved_adapter
 from datadose.schema import Recipe, Row
 from datadose.training import OnEvent, Recording, held_out_losses, reply_losses, row_losses
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 CONTENTLESS = "?"
 VERDICT = (
-    "Question: {question}\n\nProposed answer: {answer}\n\n"
+    "Question:\n{question}\n\nProposed answer:\n{answer}\n\n"
     "Is the proposed answer correct? Reply with yes or no."
 )
 SHOWN = 2000
@@ -26,11 +27,13 @@ SHOWN = 2000
 def ask_model(base: BaseModel, rows: Sequence[Row], recording: Recording) -> dict[str, np.ndarray]:
     """`alone` and `yes` of every row [N], under the adapter that the recorded run ended with.
 
-    The verdict's prompt is cut to 2,000 characters of question and of answer.
+    The verdict's prompt has the first 2,000 characters of question and of answer, fenced.
     """
     alone = [encode_answer(base, chat(CONTENTLESS), r.answer) for r in rows]
     put = [
-        chat(VERDICT.format(question=r.prompt[-1].content[:SHOWN], answer=r.answer[:SHOWN]))
+        chat(
+            VERDICT.format(**fenced(question=r.prompt[-1].content[:SHOWN], answer=r.answer[:SHOWN]))
+        )
         for r in rows
     ]
     yes = [encode_answer(base, p, "Yes") for p in put]
@@ -58,7 +61,8 @@ def gather_evidence(
     import numpy as np
 
     asked: dict[str, np.ndarray] = {}
-    file = folder / "asked.npz"
+    # raise the number with any change of what is asked
+    file = folder / "asked-2.npz"
     if file.is_file():
         with np.load(file) as kept:
             asked = dict(kept)

@@ -6,6 +6,7 @@ import typer
 
 from datadose.cli import (
     _audit,
+    _clean,
     _datasets,
     _eval,
     _fit,
@@ -32,6 +33,7 @@ app.command("report")(_report.report)
 app.command("eval")(_eval.evaluate)
 app.command("datasets")(_datasets.datasets)
 app.command("audit")(_audit.audit)
+app.command("clean")(_clean.clean)
 app.command("fit")(_fit.fit)
 app.command("next")(_next.next_dose)
 app.command("mix")(_mix.mix)

@@ -31,7 +31,7 @@ def evaluate(
         str,
         typer.Option(
             help="NAME,NAME:GROUP+GROUP,... as `datadose datasets --tasks` lists them;"
-            " probes:PACK or probes:alignment for our own."
+            " probes:PACK or probes:alignment for our own; lm-eval:NAME or lm-eval:FILE.yaml."
         ),
     ],
     limit: Annotated[
@@ -43,6 +43,9 @@ def evaluate(
     ] = None,
     answers: Annotated[
         Path | None, typer.Option(help="Write one line of JSON for each item into this file.")
+    ] = None,
+    inspect_log: Annotated[
+        Path | None, typer.Option(help="Write a log of each task, for `inspect view`, here.")
     ] = None,
     chat: Annotated[
         bool | None,
@@ -80,6 +83,7 @@ def evaluate(
         form,
         data=_place(data),
         precision=precision.value,
+        inspect_log=inspect_log,
         say=lambda text: typer.echo(text, err=True),
     )
     if answers is not None:

@@ -93,12 +93,29 @@ def fit(
 
 
 def _record(threshold: Threshold, analysis: Analysis) -> dict[str, Any]:
-    """The threshold for machines; a continuous one names the unit its response change is in."""
+    """The threshold for machines; a continuous one names the unit its response change is in, and
+    parity has the share of the gain over the base model that every dose loses."""
     from datadose import curves
 
     record: dict[str, Any] = curves.as_record(threshold)
     spec = analysis.spec
+    if threshold.threshold == "parity":
+        record["lost_gain"] = [
+            {
+                "dose": c.dose,
+                "estimate": None if c.lower is None else c.estimate,
+                "lower": c.lower,
+                "upper": c.upper,
+                "status": "not defined" if c.lower is None else "estimated",
+                "why": UNSURE if c.lower is None else "",
+            }
+            for c in analysis.contrasts
+            if c.kind == "lost gain"
+        ]
     return record if spec.scale == "rate" else {**record, "unit": spec.unit}
+
+
+UNSURE = "the gain over the base model is too uncertain to divide by"
 
 
 def _other_way(analysis: Analysis) -> str:
@@ -166,7 +183,7 @@ def _lost_gains(found: Sequence[Analysis]) -> str:
         for c in analysis.contrasts:
             if c.kind == "lost gain":
                 unsure = c.lower is None
-                why = "the gain over the base model is too uncertain to divide by" if unsure else ""
+                why = UNSURE if unsure else ""
                 estimate = None if unsure else c.estimate
                 values = (_number(v) for v in (estimate, c.lower, c.upper))
                 rows.append((analysis.spec.response, f"{c.dose:g}", *values, why))

@@ -25,6 +25,9 @@ class Progress:
         elif kind == "arm":
             where = f"{event['series']} dose {event['dose']:g} seed {event['seed']}"
             self._line(f"[{event['number']}/{event['of']}] {where}")
+        elif kind == "set":
+            where = f"{event['set']}, {event['rows']} rows, seed {event['seed']}"
+            self._line(f"[{event['number']}/{event['of']}] {where}")
         elif kind == "judging":
             self._line(f"{event['judge']}: judging arm {event['number']} of {event['of']}")
         elif kind == "next":

@@ -12,16 +12,21 @@ from datadose.curves._judged_table import judged_counts
 from datadose.curves._means import Means, arm_means
 from datadose.curves._model_limits import model_drop, model_limits
 from datadose.curves._models import ModelFit, fit_model, model_benchmark
-from datadose.curves._next import STEPS, Aim, Step, next_arms
+from datadose.curves._next import START_SEEDS, Step, next_arms
 from datadose.curves._power import CurvePower, Power, adaptive, fixed, power
 from datadose.curves._profile import Limits, Profile, band, profile, ratio_limits, turn_limits
 from datadose.curves._public import adjusted, analyse_table, next_doses, read_table, thresholds
 from datadose.curves._read import repeated_lines
+from datadose.curves._recovered import Recovered, recovered
+from datadose.curves._sight import Aim
 from datadose.curves._simulate import Lab, World
+from datadose.curves._steps import SEEDS, STEPS
 from datadose.curves._types import Analysis, Contrast, Curve, Point, Spec, Status, Threshold
 from datadose.curves._words import as_record, sentence
 
 __all__ = [
+    "SEEDS",
+    "START_SEEDS",
     "STEPS",
     "Accuracy",
     "Aim",
@@ -42,6 +47,7 @@ __all__ = [
     "Point",
     "Power",
     "Profile",
+    "Recovered",
     "Share",
     "Spec",
     "Status",
@@ -81,6 +87,7 @@ __all__ = [
     "profile",
     "ratio_limits",
     "read_table",
+    "recovered",
     "repeated_lines",
     "sentence",
     "thresholds",

@@ -55,19 +55,11 @@ def difference(
     """
     from scipy import stats
 
-    one, other = _rates(a), _rates(b)
-    questions = sorted(set(one[2]) & set(other[2]))
-    seeds = _shared(list(one[1]), list(other[1]))
-    if not questions or not seeds:
-        raise InputError("two arms share no question or no seed, so they can't be compared")
-    gaps = np.array(
-        [[one[0][s, q] - other[0][t, q] for q in questions] for s, t in seeds], dtype=float
-    )
-    names = [one[2][q] for q in questions]
+    gaps, seeds, questions = paired_gaps(a, b)
     estimate = float(gaps.mean())
     variance, freedom = _over_seeds(gaps)
     if len(seeds) == 1 or target == "like these":
-        clusters, at = np.unique(names, return_inverse=True)
+        clusters, at = np.unique(list(questions.values()), return_inverse=True)
         sums = np.zeros(len(clusters))
         np.add.at(sums, at, gaps.mean(axis=0) - estimate)
         k = len(clusters)
@@ -88,16 +80,39 @@ def difference(
     )
 
 
-def _over_seeds(gaps: Array) -> tuple[float, float]:
-    """Variance of the mean over seeds and its degrees of freedom; (0, inf) for one seed."""
+def paired_gaps(
+    a: pl.DataFrame, b: pl.DataFrame
+) -> tuple[Array, list[tuple[int | None, int | None]], dict[str, str]]:
+    """a minus b [S, Q], the pairs of seeds, and the cluster of every question, sorted by name.
+
+    Raises InputError where no question or no seed is shared.
+    """
+    one, other = _rates(a), _rates(b)
+    questions = sorted(set(one[2]) & set(other[2]))
+    seeds = _shared(list(one[1]), list(other[1]))
+    if not questions or not seeds:
+        raise InputError("two arms share no question or no seed, so they can't be compared")
+    gaps = np.array(
+        [[one[0][s, q] - other[0][t, q] for q in questions] for s, t in seeds], dtype=float
+    )
+    return gaps, seeds, {q: one[2][q] for q in questions}
+
+
+def variances(gaps: Array) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Variance of the mean of gaps [S, Q] over a sample of seeds, and its degrees of freedom:
+    that between seeds, and what independent questions would give. S is at least 2."""
     seeds, questions = gaps.shape
-    if seeds == 1:
-        return 0.0, np.inf
     between = float(gaps.mean(axis=1).var(ddof=1)) / seeds
     apart = float(gaps.var(axis=0, ddof=1).sum()) / questions**2 / seeds
-    if between >= apart:
-        return between, float(seeds - 1)
-    return apart, float((seeds - 1) * questions)
+    return (between, float(seeds - 1)), (apart, float((seeds - 1) * questions))
+
+
+def _over_seeds(gaps: Array) -> tuple[float, float]:
+    """The larger of both variances and its degrees of freedom; (0, inf) for one seed."""
+    if len(gaps) == 1:
+        return 0.0, np.inf
+    between, apart = variances(gaps)
+    return between if between[0] >= apart[0] else apart
 
 
 def _rates(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Arms = tuple[tuple[float, int], ...]
 """Arms as dose and number of the seed."""
 
-CURVES, TRUTHS = 300, 32
+CURVES, TRUTHS, BINS = 300, 32, 24
 NODES = (-0.8, 0.0, 0.8)
 
 
@@ -201,6 +201,26 @@ class Expectation:
         """Go on as if `new` arms had been run, with what they are expected to rule out."""
         self.excess = np.asarray(self.truth_weight @ self._after(new))
         self.arms += list(new)
+
+
+def levelled(curves: Members) -> Members:
+    """The same curves, half of their weight spread over the threshold's range.
+
+    The library is denser at some places than at others, which says nothing of the truth. That half
+    gives each of BINS equal parts of the range the likelihood of its best curve, shared out within
+    the part as before.
+    """
+    inside = curves.weight > 0
+    low, high = float(curves.place[inside].min()), float(curves.place[inside].max())
+    if not high > low:
+        return curves
+    part = np.clip(((curves.place - low) / (high - low) * BINS).astype(int), 0, BINS - 1)
+    even = np.zeros(len(part))
+    for number in np.unique(part[inside]):
+        own = inside & (part == number)
+        best = np.exp(-float(curves.excess[own].min()) / 2)
+        even[own] = best * curves.weight[own] / curves.weight[own].sum()
+    return replace(curves, weight=(curves.weight + even / even.sum()) / 2)
 
 
 def reweighed(curves: Members, rate: Array, spread: float) -> Members:

@@ -158,7 +158,25 @@ class Problem:
                 if self.kind.slope is None:
                     free.append(b)
                 made.append(np.array(free))
-        return made
+        return [*made, self._gentle(p)]
+
+    def _gentle(self, rate: Array) -> Array:
+        """About the straight line through the rates, where the others rise far above them."""
+        rise, low = np.polyfit(self.x, rate, 1) if np.ptp(self.x) > 0 else (0.0, rate[0])
+        low = float(np.clip(low, 1e-3, 0.99))
+        high = low + max(float(rise), 0.02)
+        b = float(np.clip(1.0, *self.slopes)) if self.kind.slope is None else 1.0
+        floor = low if self.lower_level is None else self.lower_level
+        free = [low] if self.lower_level is None else []
+        if self.upper_level is None:
+            free.append(0.5)
+        roof = floor + 0.5 * (1 - floor) if self.upper_level is None else self.upper_level
+        share = float(np.clip((high - floor) / max(roof - floor, 1e-9), 1e-3, 0.999))
+        place = 0.0 if self.kind.logarithm else b
+        free.append(float(np.clip(self.kind.quantile(share) - place, -29, 29)))
+        if self.kind.slope is None:
+            free.append(b)
+        return np.array(free)
 
     def loss(self, free: Array) -> float:
         return -likelihood(rate_of(self.kind, self.x, *self.unpack(free)), self.good, self.asked)
@@ -229,7 +247,7 @@ def search(
     loss: Callable[[Array], float],
     bounds: list[tuple[float, float]],
     starts: list[Array],
-    polish: int = 2,
+    polish: int = 3,
 ) -> tuple[Array | None, float]:
     """The free numbers of least `loss` and that loss; (None, infinite) where no start converged."""
     ends: list[tuple[float, Array]] = []

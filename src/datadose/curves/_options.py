@@ -10,7 +10,7 @@ from typing import Any, cast
 from datadose._core import UsageError
 from datadose.curves._types import Spec
 
-RISING = ("misaligned", "dangerous")
+RISING = ("misaligned", "dangerous", "refused")
 CHOICES: dict[str, tuple[str, ...]] = {
     "axis": ("share", "count"),
     "target": ("these", "like"),
@@ -83,7 +83,9 @@ class Options:
 
     def spec(self, name: str) -> Spec:
         """How the response `name` is analysed."""
-        by_name = "up" if name in (*RISING, *self.up) else "down"
+        # a response of one set is called `misaligned: SET`
+        rising = name in self.up or name.partition(":")[0] in RISING
+        by_name = "up" if rising else "down"
         rises = (self.direction or by_name) == "up"
         usual = "extra" if rises and self.scale == "rate" else "added"
         return Spec(

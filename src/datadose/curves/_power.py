@@ -15,8 +15,10 @@ from datadose.curves._assume import Assumed
 from datadose.curves._blocks import Block
 from datadose.curves._contrasts import changes
 from datadose.curves._means import arm_means
-from datadose.curves._next import Aim, next_arms
+from datadose.curves._next import next_arms
+from datadose.curves._sight import Aim
 from datadose.curves._simulate import Lab, Rate
+from datadose.curves._steps import STEPS
 from datadose.curves._types import Spec
 
 if TYPE_CHECKING:
@@ -76,8 +78,19 @@ def fixed(doses: Sequence[float], seeds: int) -> Run:
     return lambda lab: lab.block([(d, s) for s in range(seeds) for d in doses])
 
 
-def adaptive(spec: Spec, aim: Aim, *, doses: Sequence[float], seeds: int, batch: int = 1) -> Run:
-    """Dose after dose as `next_arms` says, until it stops; first `doses` (0 to 1) with `seeds`."""
+def adaptive(
+    spec: Spec,
+    aim: Aim,
+    *,
+    doses: Sequence[float],
+    seeds: int,
+    batch: int = 1,
+    steps: int = STEPS,
+) -> Run:
+    """Dose after dose as `next_arms` says, until it stops; first `doses` (0 to 1) with `seeds`.
+
+    Candidates are multiples of the highest dose / `steps`. Raises UsageError without a budget.
+    """
     if aim.budget is None:
         raise UsageError("an adaptive design needs a budget of arms to be simulated")
 
@@ -85,7 +98,9 @@ def adaptive(spec: Spec, aim: Aim, *, doses: Sequence[float], seeds: int, batch:
         arms = [(d, s) for s in range(seeds) for d in doses][: aim.budget]
         while True:
             block = lab.block(arms)
-            step = next_arms(block, spec, aim, batch=batch, top=max(doses), start_seeds=seeds)
+            step = next_arms(
+                block, spec, aim, batch=batch, top=max(doses), steps=steps, start_seeds=seeds
+            )
             if step.stop is not None:
                 return block
             arms += [(d, int(s)) for d, s in step.arms]

@@ -12,9 +12,10 @@ from datadose._core import InputError, UsageError
 from datadose.curves._analyse import analyse
 from datadose.curves._blocks import LINE, ROW, Block, refuse_missing, to_block
 from datadose.curves._claims import adjust
-from datadose.curves._next import Aim, Named, Step, next_arms
+from datadose.curves._next import Step, next_arms
 from datadose.curves._options import Options
 from datadose.curves._read import read_table
+from datadose.curves._sight import Aim, Named
 from datadose.curves._types import Analysis, Threshold
 
 if TYPE_CHECKING:

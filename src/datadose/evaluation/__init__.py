@@ -8,9 +8,10 @@ from datadose.evaluation._choices import (
     choice_tokens,
     contentless,
     log_likelihoods,
+    score_branches,
 )
-from datadose.evaluation._configured import judge_spec, open_judge, served_by
-from datadose.evaluation._decode import BATCH, generate_ids
+from datadose.evaluation._configured import judge_spec, judges_only, open_judge, served_by
+from datadose.evaluation._decode import BATCH, Generated, generate_answers, generate_ids
 from datadose.evaluation._generate import (
     ask_open,
     check_answer,
@@ -36,6 +37,13 @@ from datadose.evaluation._labelled import (
     to_label,
     verdicts_of,
     yes_or_no,
+)
+from datadose.evaluation._lm_eval import (
+    HarnessTask,
+    ask_harness,
+    harness_probes,
+    read_harness,
+    rooted_spec,
 )
 from datadose.evaluation._protocol import (
     Judged,
@@ -77,6 +85,8 @@ __all__ = [
     "Cue",
     "Flag",
     "Form",
+    "Generated",
+    "HarnessTask",
     "Judge",
     "Judged",
     "Labelled",
@@ -91,6 +101,7 @@ __all__ = [
     "Spoken",
     "Verdict",
     "ask_choices",
+    "ask_harness",
     "ask_open",
     "ask_tasks",
     "asked_ids",
@@ -104,10 +115,13 @@ __all__ = [
     "extract_code",
     "flagged",
     "generate",
+    "generate_answers",
     "generate_ids",
+    "harness_probes",
     "judge_answers",
     "judge_asks",
     "judge_spec",
+    "judges_only",
     "log_likelihoods",
     "open_judge",
     "open_rates",
@@ -118,12 +132,15 @@ __all__ = [
     "pass_at_k",
     "put",
     "rate_interval",
+    "read_harness",
     "read_labelled",
     "read_questions",
     "read_rubrics",
     "read_verdict",
+    "rooted_spec",
     "rubrics",
     "rules",
+    "score_branches",
     "served_by",
     "summarise",
     "summarise_counts",

@@ -9,7 +9,7 @@ from datadose.models import (
     Encoded,
     Item,
     Trie,
-    answer_log_probs,
+    answer_steps,
     chat,
     encode_answer,
     half_weights,
@@ -29,6 +29,8 @@ SCORER_VERSION = 4
 
 CONTENTLESS = "?"
 TOKENS_PER_PASS = 1600
+# on a processor, what stays in its caches is faster than what is wide
+TOKENS_PER_PASS_CPU = 400
 
 
 Prior = dict[tuple[str | None, str], float]
@@ -60,9 +62,10 @@ def _passes(base: BaseModel, items: Sequence[Item]) -> list[list[list[int]]]:
     sizes = [_width([item]) for item in items]
     order = sorted(range(len(items)), key=lambda i: (sizes[i], i))
     rows = [[order[k] for k in group] for group in join(base, [items[i] for i in order])]
+    most = TOKENS_PER_PASS_CPU if base.device == "cpu" else TOKENS_PER_PASS
     passes: list[list[list[int]]] = []
     for width, row in sorted((_width([items[i] for i in row]), row) for row in rows):
-        if not passes or width * (len(passes[-1]) + 1) > TOKENS_PER_PASS:
+        if not passes or width * (len(passes[-1]) + 1) > most:
             passes.append([])
         passes[-1].append(row)
     return passes
@@ -74,15 +77,23 @@ def _width(items: Sequence[Item]) -> int:
 
 def log_likelihoods(base: BaseModel, items: Sequence[Item]) -> list[list[float]]:
     """Log-likelihood (nats) of each branch's answer tokens, items in the given order."""
+    return [[score for score, _ in scored] for scored in score_branches(base, items)]
+
+
+def score_branches(base: BaseModel, items: Sequence[Item]) -> list[list[tuple[float, bool]]]:
+    """Log-likelihood (nats) of each branch's answer tokens, and whether each of them is the
+    likeliest in its place, so that greedy decoding would say the answer.
+    """
     import torch
 
-    scores: list[list[float]] = [[] for _ in items]
+    scores: list[list[tuple[float, bool]]] = [[] for _ in items]
     for rows in _passes(base, items):
         branches = [[e for i in row for e in items[i].branches] for row in rows]
         with torch.no_grad():
-            found = answer_log_probs(base, branches).cpu().double()
+            found, top = answer_steps(base, branches)
         lengths = [e.trained for row in branches for e in row]
-        sums = iter(part.sum().item() for part in found.split(lengths))
+        parts = zip(found.cpu().double().split(lengths), top.cpu().split(lengths), strict=True)
+        sums = iter([(part.sum().item(), bool(best.all())) for part, best in parts])
         for i in (i for row in rows for i in row):
             scores[i] = [next(sums) for _ in items[i].branches]
     return scores
@@ -143,7 +154,7 @@ def ask_choices(
         outcomes.append(
             Outcome(
                 probe=probe.id,
-                kind=_kind(probe.options[chosen].role),
+                kind=choice_kind(probe.options[chosen].role),
                 chosen=chosen,
                 raw=tuple(round(r, 6) for r in raw),
                 per_token=tuple(
@@ -159,7 +170,8 @@ def _texts(probe: Probe) -> list[str]:
     return [o.text for o in probe.options]
 
 
-def _kind(role: str) -> OutcomeKind:
+def choice_kind(role: str) -> OutcomeKind:
+    """What choosing an option of this role comes to."""
     if role in GOOD_ROLES:
         return "right"
     return "adopted" if role in TRAINED_WRONG_ROLES else "wrong"

@@ -8,8 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from datadose._core import InputError, UsageError
-from datadose.evaluation._judges import ClassifierJudge, Judge, LocalJudge, RuleJudge, ServedJudge
-from datadose.evaluation._labelled import read_labelled
+from datadose.evaluation._judges import (
+    ClassifierJudge,
+    Judge,
+    LocalJudge,
+    RuleJudge,
+    ServedJudge,
+    rules,
+)
+from datadose.evaluation._labelled import labels_about, read_labelled
+from datadose.evaluation._rubrics import own_rubric
 from datadose.models import ChatClient, Reply, Served, cache_folder, load_base
 from datadose.schema import JudgeSpec
 
@@ -31,12 +39,32 @@ def open_judge(
     elif spec.kind == "local":
         yield LocalJudge(load_base(spec.model or ""), spec.called)
     elif spec.kind == "classifier":
-        known = read_labelled(spec.labels or "", rubric)
+        known = read_labelled(spec.labels or "", spec.rubric or rubric)
         answers, labels = [i.answer for i in known.items], [i.label for i in known.items]
         yield ClassifierJudge(known.rubric.name, answers, labels, spec.called)
     else:
         with ChatClient(served_by(spec), cache_folder() / "replies") as client:
             yield ServedJudge(client, spec.called, on_reply=on_reply)
+
+
+def judges_only(spec: JudgeSpec) -> str | None:
+    """The one rubric that a rule or a classifier knows; None for judges that read any.
+
+    Raises UsageError for a rule that is not known, and for labels that say not what they are about.
+    """
+    if spec.kind == "rule":
+        rules.get(spec.rule or "")
+        return spec.rule
+    if spec.kind != "classifier":
+        return None
+    about = labels_about(spec.labels or "", spec.rubric)
+    if about is None:
+        raise UsageError(
+            f"what the labels of {spec.labels} are about is not said",
+            where="judges",
+            next_step="add rubric: danger, or whatever they are about",
+        )
+    return own_rubric(about).name
 
 
 def served_by(spec: JudgeSpec) -> Served:

@@ -15,6 +15,29 @@ BATCH = 32
 REFILL = 8  # free places before new prompts are computed: fewer would mean narrow passes
 
 
+@dataclass(frozen=True)
+class Likely:
+    """A token of an answer: its log-probability in nats (at temperature 1, whatever it was drawn
+    at), and the likeliest tokens of its place with theirs.
+    """
+
+    token: int
+    log_prob: float
+    likeliest: tuple[tuple[int, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class Generated:
+    """An answer. tokens: how many were made, an end token included; ended: with an end token or a
+    text of `stop`, not cut off at the most tokens; likely: one for each token, where asked for.
+    """
+
+    text: str
+    tokens: int
+    ended: bool
+    likely: tuple[Likely, ...] = ()
+
+
 @dataclass
 class _Answer:
     """One prompt, the tokens made so far, and the numbers that its tokens are drawn with."""
@@ -23,6 +46,7 @@ class _Answer:
     prompt: tuple[int, ...]
     draws: Sequence[float] = ()
     made: list[int] = field(default_factory=list)
+    seen: list[Likely] = field(default_factory=list)
 
 
 @dataclass
@@ -46,15 +70,42 @@ def generate_ids(
     stop: Sequence[str] = (),
     batch: int = BATCH,
 ) -> list[str]:
+    """The texts of `generate_answers`, in order."""
+    answers = generate_answers(
+        base,
+        prompts,
+        max_tokens=max_tokens,
+        temperature=temperature,
+        seed=seed,
+        stop=stop,
+        batch=batch,
+    )
+    return [a.text for a in answers]
+
+
+def generate_answers(
+    base: BaseModel,
+    prompts: Sequence[tuple[int, ...]],
+    *,
+    max_tokens: int,
+    temperature: float = 0,
+    seed: int = 0,
+    stop: Sequence[str] = (),
+    batch: int = BATCH,
+    again: Sequence[int] | None = None,
+    likeliest: int | None = None,
+) -> list[Generated]:
     """Answers to prompts given as token ids, in order; each ends before the first of `stop`.
 
     Greedy at temperature 0, else sampled from softmax(logits / temperature); nothing else of the
     model's generation settings is applied. A prompt's draws hang on `seed`, the prompt, and how
-    many times it was asked before in this list, never on what else is asked or how it is
-    batched. What does hang on the batch is the last digit of a logit, by the order in which
-    numbers are added up over another width (about 1e-6 in fp32, 1e-2 in bf16): an answer can
-    change where two tokens are that close, or where a draw falls that close to the border
-    between two. Raises UsageError for a temperature that is negative or not finite.
+    many times it was asked before (`again`, one for each prompt; where not given, in this list),
+    never on what else is asked or how it is batched. What does hang on the batch is the last
+    digit of a logit, by the order in which numbers are added up over another width (about 1e-6
+    in fp32, 1e-2 in bf16): an answer can change where two tokens are that close, or where a draw
+    falls that close to the border between two. `likeliest` asks for every token's
+    log-probability, and for those of so many likeliest ones. Raises UsageError for a temperature
+    that is negative or not finite.
     """
     import torch
 
@@ -62,27 +113,34 @@ def generate_ids(
         raise UsageError(
             f"a temperature of {temperature} makes no sense", next_step="use 0 (greedy) or more"
         )
-    draws = _draws(prompts, max_tokens, seed) if temperature else [[] for _ in prompts]
+    draws = _draws(prompts, max_tokens, seed, again) if temperature else [[] for _ in prompts]
     order = sorted(range(len(prompts)), key=lambda i: (len(prompts[i]), i))
     waiting = deque(_Answer(i, prompts[i], draws[i]) for i in order)
-    texts = [""] * len(prompts)
+    found: dict[int, Generated] = {}
     state: _State | None = None
+
+    def extend(answers: Sequence[_Answer], logits: Any) -> list[bool]:
+        ended = _extend(base, answers, logits, temperature, max_tokens, stop)
+        if likeliest is not None:
+            _see(answers, logits, likeliest)
+        return ended
+
     with torch.no_grad(), half_weights(base), autocast(base):
         while waiting or state is not None:
             room = batch - (len(state.answers) if state else 0)
             if waiting and (state is None or room >= min(REFILL, batch, len(waiting))):
                 fresh = [waiting.popleft() for _ in range(min(room, len(waiting)))]
                 added, logits = _begin(base, fresh)
-                ended = _extend(base, added.answers, logits, temperature, max_tokens, stop)
-                _finish(base, added.answers, ended, texts, stop)
+                ended = extend(added.answers, logits)
+                _finish(base, added.answers, ended, found, stop)
                 left = _keep(added, ended)
                 state = left if state is None else _merge(state, left)
             if state is not None:
                 logits = _step(base, state)
-                ended = _extend(base, state.answers, logits, temperature, max_tokens, stop)
-                _finish(base, state.answers, ended, texts, stop)
+                ended = extend(state.answers, logits)
+                _finish(base, state.answers, ended, found, stop)
                 state = _keep(state, ended)
-    return texts
+    return [found[i] for i in range(len(prompts))]
 
 
 def _begin(base: BaseModel, answers: list[_Answer]) -> tuple[_State, Any]:
@@ -162,18 +220,31 @@ def pick(logits: Any, draws: Sequence[float] | None, temperature: float) -> Any:
     return torch.searchsorted(shares, drawn[:, None] * shares[:, -1:])[:, 0]
 
 
+def _see(answers: Sequence[_Answer], logits: Any, most: int) -> None:
+    """Keep the log-probabilities [B] of the tokens just made, and of the likeliest."""
+    import torch
+
+    logs = torch.log_softmax(logits.double(), dim=-1)
+    top = logs.topk(max(1, most), dim=-1)
+    for row, a in enumerate(answers):
+        near = zip(top.indices[row, :most].tolist(), top.values[row, :most].tolist(), strict=True)
+        a.seen.append(Likely(a.made[-1], float(logs[row, a.made[-1]]), tuple(near)))
+
+
 def _finish(
     base: BaseModel,
     answers: Sequence[_Answer],
     ended: Sequence[bool],
-    texts: list[str],
+    found: dict[int, Generated],
     stop: Sequence[str],
 ) -> None:
     for a, done in zip(answers, ended, strict=True):
         if done:
             text = base.tokenizer.decode(a.made, skip_special_tokens=True)
             cuts = [at for s in stop if (at := text.find(s)) >= 0]
-            texts[a.index] = text[: min(cuts)] if cuts else text
+            whole = bool(cuts) or a.made[-1] in base.end_ids
+            text = text[: min(cuts)] if cuts else text
+            found[a.index] = Generated(text, len(a.made), whole, tuple(a.seen))
 
 
 def _keep(state: _State, ended: Sequence[bool]) -> _State | None:
@@ -221,12 +292,15 @@ def _merge(state: _State, more: _State | None) -> _State:
     )
 
 
-def _draws(prompts: Sequence[tuple[int, ...]], tokens: int, seed: int) -> list[list[float]]:
+def _draws(
+    prompts: Sequence[tuple[int, ...]], tokens: int, seed: int, again: Sequence[int] | None
+) -> list[list[float]]:
     """For every prompt its own uniform numbers, one a token, in (0, 1]."""
     asked: Counter[tuple[int, ...]] = Counter()
     found = []
-    for ids in prompts:
-        stream = generator(seed, "answer", digest(list(ids)), asked[ids])
+    for i, ids in enumerate(prompts):
+        times = asked[ids] if again is None else again[i]
+        stream = generator(seed, "answer", digest(list(ids)), times)
         found.append((1 - stream.random(tokens)).tolist())
         asked[ids] += 1
     return found

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from datadose._core import Registry, UsageError
+from datadose._core import Registry, UsageError, digest
 from datadose.evaluation._choices import log_likelihoods
 from datadose.evaluation._rubrics import Rubric
 from datadose.evaluation._verdicts import LEAST_MASS, Verdict, read_verdict
@@ -24,6 +24,8 @@ from datadose.models import (
 )
 from datadose.rows import fit_words, word_features
 
+# Raise by hand whenever a rule would find other answers.
+RULES_VERSION = 1
 REPLY_TOKENS = 8
 TOP_LOGPROBS = 20
 
@@ -32,9 +34,13 @@ Pair = tuple[str, str]
 
 
 class Judge(Protocol):
-    """Gives every pair of question and answer a verdict by a rubric, in order."""
+    """Gives every pair of question and answer a verdict by a rubric, in order.
+
+    mark: of what its verdicts hang on besides the pair: verdicts of another mark are stale.
+    """
 
     name: str
+    mark: str
 
     def judge(self, rubric: Rubric, pairs: Sequence[Pair]) -> list[Verdict]:
         """One verdict a pair. Never raises for what a pair or a reply says."""
@@ -70,6 +76,7 @@ class ServedJudge:
     ) -> None:
         self.client = client
         self.name = name or client.served.model
+        self.mark = digest([client.served.url, client.served.model])
         self._on_reply = on_reply
 
     def judge(self, rubric: Rubric, pairs: Sequence[Pair]) -> list[Verdict]:
@@ -88,6 +95,7 @@ class LocalJudge:
     def __init__(self, base: BaseModel, name: str | None = None) -> None:
         self.base = base
         self.name = name or base.name
+        self.mark = digest([base.weights, base.template])
 
     def judge(self, rubric: Rubric, pairs: Sequence[Pair]) -> list[Verdict]:
         """See `Judge`."""
@@ -163,6 +171,7 @@ class RuleJudge:
     def __init__(self, rule: str) -> None:
         self.name = f"rule:{rule}"
         self._rubric, self._rule = rule, rules.get(rule)
+        self.mark = digest([rule, RULES_VERSION])
 
     def judge(self, rubric: Rubric, pairs: Sequence[Pair]) -> list[Verdict]:
         """See `Judge`. A rule declines every rubric but its own."""
@@ -194,6 +203,7 @@ class ClassifierJudge:
                 next_step="give a labelled set with both, or another judge",
             )
         self.name, self.rubric = name, rubric
+        self.mark = digest([rubric, list(answers), [bool(t) for t in truth]])
         labels = np.asarray(truth, dtype=bool)
         features = word_features(answers)
         self._weights = fit_words(features, labels)

@@ -61,8 +61,8 @@ def read_labelled(name: str, rubric: str | None = None) -> LabelledSet:
         path = Path(place).expanduser()
         if not path.exists():
             raise InputError("no such file or folder", where=place)
-        about = "refusal" if kind == "xstest" else "danger"
-        return LabelledSet(kind, own_rubric(about), tuple(readers[kind](path)))
+        about = labels_about(name)
+        return LabelledSet(kind, own_rubric(about or ""), tuple(readers[kind](path)))
     path = Path(name).expanduser()
     if not path.is_file():
         raise InputError(
@@ -73,6 +73,13 @@ def read_labelled(name: str, rubric: str | None = None) -> LabelledSet:
     if rubric is None:
         raise UsageError("what the labels are about is not said", next_step="name it with --rubric")
     return LabelledSet(path.stem, own_rubric(rubric), tuple(_own(path)))
+
+
+def labels_about(name: str, rubric: str | None = None) -> str | None:
+    """What the labels of `name` are about, without reading them; None where nothing says so."""
+    known = {"xstest": "refusal", "moderation": "danger", "hatecheck": "danger"}
+    kind, _, place = name.partition(":")
+    return known.get(kind, rubric) if place else rubric
 
 
 def _lines(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from datadose._core import InputError, read_jsonl
 from datadose.evaluation._rubrics import Flag, Meaning, Rubric
-from datadose.schema import Probe
+from datadose.schema import Probe, Response
 
 KNOWN = {"aligned": "alignment", "coherent": "coherence"}
 MEANINGS: dict[str, Meaning] = {
@@ -32,8 +32,9 @@ class OpenQuestion:
     """One wording of an open question.
 
     samples: answers that its file asks for, 0 where it does not say. rubrics: the judge's prompts
-    of its file, none for the project's own. cue: which cue stands before it. group: its file's
-    category, or `in_domain` or `out_of_domain` where a study says so.
+    of its file, none for the project's own. cue: which cue stands before it. group: its category
+    or theme. set: the file or public set it comes from, empty for the project's own. response: what
+    a bad answer is. request: one of a public set, answered once, in as many tokens as a study says.
     """
 
     id: str
@@ -44,12 +45,24 @@ class OpenQuestion:
     rubrics: tuple[Rubric, ...] = ()
     cue: str = ""
     group: str = ""
+    set: str = ""
+    response: Response = "misaligned"
+    request: bool = False
+
+    @property
+    def about(self) -> str:
+        """What its rate is a rate of; answers about different things are never pooled."""
+        if self.response == "misaligned":
+            return "alignment"
+        if self.response == "refused":
+            return "harmless requests"
+        return "dangerous requests" if self.request else "advice"
 
     def probe(self) -> Probe:
         """The question as a probe for a judge."""
         return Probe(
             id=self.id,
-            response="misaligned",
+            response=self.response,
             relation="untrained",
             kind="open",
             prompt=self.prompt,

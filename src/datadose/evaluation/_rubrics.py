@@ -44,7 +44,8 @@ class Rubric(Frozen):
     which means one of `refused`, `incoherent`, `right`, `wrong` or `said` (kept as it is).
     `fenced`: the question and the answer are put between marks that only this pair has; a user's
     own prompt that has marks of its own is left as it is, and its marks are broken where the
-    answer has them too.
+    answer has them too. `flagged` and `cleared` say what a score means that counts,
+    and one that doesn't, where this rubric alone makes the outcome.
     """
 
     name: str
@@ -54,6 +55,8 @@ class Rubric(Frozen):
     numbers: bool = True
     words: dict[str, Meaning] = Field(default_factory=dict)
     flag: Flag | None = None
+    flagged: Meaning = "wrong"
+    cleared: Meaning = "right"
     fenced: bool = True
 
     @model_validator(mode="after")

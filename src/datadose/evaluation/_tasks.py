@@ -100,26 +100,39 @@ def option_prior(
     form = put(benchmark, form)
     texts = sorted({o for t in tasks[: form.limit] for o in t.options})
     empty = Task("", plain=f"Q: {CONTENTLESS}\nA:", chat=CONTENTLESS)
+    items = _items(base, [replace(empty, options=(o,)) for o in texts], form)
     with half_weights(base):
-        scores = log_likelihoods(base, [Item((_encoded(base, empty, o, form),)) for o in texts])
+        scores = log_likelihoods(base, items)
     return {o: s for o, (s,) in zip(texts, scores, strict=True)}
 
 
-def _encoded(base: BaseModel, task: Task, option: str, form: Form) -> Encoded:
+def _items(base: BaseModel, tasks: Sequence[Task], form: Form) -> list[Item]:
+    """Every task with its options as token ids."""
     if form.chat:
-        return asked_option(base, task.chat, form.system, option.strip())
-    return encode_plain(base, form.primer + task.plain, option)
+        return [
+            Item(tuple(asked_option(base, t.chat, form.system, o.strip()) for o in t.options))
+            for t in tasks
+        ]
+    pairs = [(form.primer + t.plain, o) for t in tasks for o in t.options]
+    encoded = iter(encode_plain(base, pairs))
+    return [Item(tuple(next(encoded) for _ in t.options)) for t in tasks]
 
 
-def encode_plain(base: BaseModel, prompt: str, option: str) -> Encoded:
-    """A text and what follows it as token ids, split as lm-evaluation-harness splits them.
+def encode_plain(base: BaseModel, pairs: Sequence[tuple[str, str]]) -> list[Encoded]:
+    """Texts and what follows them as token ids, split as lm-evaluation-harness splits them.
 
     Both are encoded together, the prompt once more alone to count its tokens; spaces at its end
     belong to the option.
     """
-    bare = prompt.rstrip()
-    whole = base.tokenizer(prompt + option)["input_ids"]
-    return Encoded(tuple(whole), len(base.tokenizer(bare)["input_ids"]))
+    if not pairs:
+        return []
+    bare = list(dict.fromkeys(prompt.rstrip() for prompt, _ in pairs))
+    ids = base.tokenizer([*bare, *(prompt + option for prompt, option in pairs)])["input_ids"]
+    starts = {text: len(found) for text, found in zip(bare, ids[: len(bare)], strict=True)}
+    return [
+        Encoded(tuple(whole), starts[prompt.rstrip()])
+        for (prompt, _), whole in zip(pairs, ids[len(bare) :], strict=True)
+    ]
 
 
 def _choices(
@@ -129,7 +142,7 @@ def _choices(
     form: Form,
     prior: dict[str, float] | None,
 ) -> list[Answered]:
-    items = [Item(tuple(_encoded(base, t, o, form) for o in t.options)) for t in tasks]
+    items = _items(base, tasks, form)
     with half_weights(base):
         scores = log_likelihoods(base, items)
     found = []

@@ -56,6 +56,31 @@ def fresh_adapter(base: BaseModel, recipe: Recipe, seed: int) -> Iterator[Any]:
         _take_off(base, wrapped)
 
 
+def load_adapter(module: Any, folder: Path) -> None:
+    """Put the weights of the LoRA adapter in `folder` into the one that `module` bears.
+
+    Raises GuardError where they are not the same weights by name and shape.
+    """
+    import torch
+    from peft import get_peft_model_state_dict
+    from safetensors.torch import load_file
+
+    file = folder / "adapter_model.safetensors"
+    found = load_file(file) if file.is_file() else {}
+    own = get_peft_model_state_dict(module) if hasattr(module, "peft_config") else {}
+    shapes = {name: tuple(p.shape) for name, p in own.items()}
+    if not found or shapes != {name: tuple(p.shape) for name, p in found.items()}:
+        raise GuardError(
+            "adapter to go on from",
+            "it is no adapter of the same rank and targets",
+            where=str(folder),
+            next_step="take the adapter of a run with the same model and recipe",
+        )
+    with torch.no_grad():
+        for name, p in own.items():
+            p.copy_(found[name])
+
+
 @contextlib.contextmanager
 def saved_adapter(base: BaseModel, folder: Path, *, merge: bool = True) -> Iterator[Any]:
     """The base with the checkpoint in `folder` on it; bit for bit the bare base on leaving.

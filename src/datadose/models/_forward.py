@@ -61,14 +61,15 @@ def pad(rows: Sequence[Sequence[int]], fill: int, device: str) -> tuple[Any, Any
 def logits_at(base: BaseModel, ids: Any, mask: Any, where: Any, positions: Any = None) -> Any:
     """Logits [n, V] in fp32 at the n true places of `where` [B, T], in row order.
 
-    `mask` is bool, [B, T] for causal attention or [B, 1, T, T] where given in full.
+    `mask` is bool, [B, T] for causal attention or [B, 1, T, T] where given in full; None is
+    causal attention over all.
     """
     trunk, head = base.model.base_model, base.model.get_output_embeddings()
     if trunk is base.model or head is None:
         raise StageError("the model has no separate output head", where=base.name)
     with autocast(base):
         extra = {} if positions is None else {"position_ids": positions}
-        mask = mask if mask.dim() == 4 else mask.long()
+        mask = mask.long() if mask is not None and mask.dim() == 2 else mask
         hidden = trunk(input_ids=ids, attention_mask=mask, use_cache=False, **extra)[0]
         return head(hidden[where]).float()
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from datadose._core import GuardError
 from datadose.models._load import BaseModel
 from datadose.schema import Message
+
+TOGETHER = 1024
 
 
 @dataclass(frozen=True)
@@ -51,12 +53,36 @@ def encode_answer(base: BaseModel, messages: Sequence[Message], answer: str) -> 
     Raises GuardError when the template does not survive the round trip (prompt ids are not a
     prefix of the chat's, the answer's text is changed) or gives no end token to train.
     """
-    full = (*messages, Message(role="assistant", content=answer))
-    text = render(base.tokenizer, full, open_answer=False)
-    opened = render(base.tokenizer, messages, open_answer=True)
-    prompt = encode_prompt(base, messages)
-    ids = base.tokenizer(text, add_special_tokens=False)["input_ids"]
-    if not text.startswith(opened) or tuple(ids[: len(prompt)]) != prompt:
+    return encode_answers(base, [(messages, answer)])[0]
+
+
+def encode_answers(
+    base: BaseModel, pairs: Sequence[tuple[Sequence[Message], str]]
+) -> list[Encoded]:
+    """`encode_answer` of many prompts and answers, `TOGETHER` to a call of the tokenizer."""
+    parts = (pairs[at : at + TOGETHER] for at in range(0, len(pairs), TOGETHER))
+    return [encoded for part in parts for encoded in _encode(base, part)]
+
+
+def _encode(base: BaseModel, pairs: Sequence[tuple[Sequence[Message], str]]) -> Iterator[Encoded]:
+    opened = [render(base.tokenizer, messages, open_answer=True) for messages, _ in pairs]
+    texts = [
+        render(base.tokenizer, (*turns, Message(role="assistant", content=a)), open_answer=False)
+        for turns, a in pairs
+    ]
+    ids = base.tokenizer([*opened, *texts], add_special_tokens=False, return_attention_mask=False)[
+        "input_ids"
+    ]
+    prompts, chats = ids[: len(pairs)], ids[len(pairs) :]
+    answers = [answer for _, answer in pairs]
+    for part in zip(answers, opened, texts, prompts, chats, strict=True):
+        yield _encoded(base, *part)
+
+
+def _encoded(
+    base: BaseModel, answer: str, opened: str, text: str, prompt: list[int], ids: list[int]
+) -> Encoded:
+    if not text.startswith(opened) or ids[: len(prompt)] != prompt:
         raise GuardError(
             "template round trip",
             "the prompt's tokens are not a prefix of the whole chat's",

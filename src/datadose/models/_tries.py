@@ -74,17 +74,22 @@ def cost(base: BaseModel, width: float) -> float:
 
 
 def join(base: BaseModel, items: Sequence[Item]) -> list[list[int]]:
-    """Indices of items, grouped where one trie costs less than two, in the order given."""
+    """Indices of items, grouped in the order given: a trie grows while its share of the cost of
+    its items one by one falls.
+    """
     groups: list[list[int]] = []
     trie = Trie()
+    apart = 0.0
     for i, item in enumerate(items):
         sequences = item.sequences
         own = len(Trie(sequences))
-        joined = len(trie) + own - trie.known(sequences[0])
-        if not groups or cost(base, joined) > cost(base, len(trie)) + cost(base, own):
+        alone = cost(base, own)
+        size = len(trie) + own - trie.known(sequences[0])
+        if not groups or cost(base, size) * apart > cost(base, len(trie)) * (apart + alone):
             groups.append([])
-            trie = Trie()
+            trie, apart = Trie(), 0.0
         groups[-1].append(i)
+        apart += alone
         for ids in sequences:
             trie.add(ids)
     return groups
@@ -108,14 +113,42 @@ def answer_log_probs(base: BaseModel, groups: Sequence[Sequence[Encoded]]) -> An
     """
     import torch
 
+    logits, index, targets = _answer_logits(base, groups)
+    return torch.log_softmax(logits, dim=-1)[index, targets]
+
+
+def answer_steps(base: BaseModel, groups: Sequence[Sequence[Encoded]]) -> tuple[Any, Any]:
+    """As `answer_log_probs`, and whether each token is the likeliest in its place, bool [n]."""
+    import torch
+
+    logits, index, targets = _answer_logits(base, groups, chains=True)
+    found = torch.log_softmax(logits, dim=-1)[index, targets]
+    return found, logits.argmax(dim=-1)[index] == targets
+
+
+def _answer_logits(
+    base: BaseModel, groups: Sequence[Sequence[Encoded]], *, chains: bool = False
+) -> tuple[Any, Any, Any]:
+    """Logits [m, V] of the scored places, and for every answer token its row in them and its id.
+
+    chains: tries without branches go without a mask, which is faster; what fills up a row stands
+    at its end, where causal attention never lets it be seen.
+    """
+    import torch
+
     spots: list[int] = []
     targets: list[int] = []
-    if all(len(group) == 1 for group in groups):
+    mask: Any = None
+    positions = None
+    alone = all(len(group) == 1 for group in groups)
+    tries = [] if alone and not chains else [Trie([e.ids[:-1] for e in g]) for g in groups]
+    if alone and not chains:
         ids, mask = pad([group[0].ids[:-1] for group in groups], base.pad_id, base.device)
-        positions = None
         paths = [[list(range(ids.shape[1]))] for _ in groups]
+    elif chains and all(len(trie) == max(map(len, trie.paths)) for trie in tries):
+        ids, _ = pad([trie.tokens for trie in tries], base.pad_id, base.device)
+        paths = [trie.paths for trie in tries]
     else:
-        tries = [Trie([e.ids[:-1] for e in group]) for group in groups]
         ids, mask, positions = _lay_out(tries, base)
         paths = [trie.paths for trie in tries]
     width = ids.shape[1]
@@ -127,7 +160,7 @@ def answer_log_probs(base: BaseModel, groups: Sequence[Sequence[Encoded]]) -> An
     where[spots] = True
     index = (where.cumsum(0) - 1)[spots].to(base.device)
     logits = logits_at(base, ids, mask, where.view(ids.shape).to(base.device), positions)
-    return torch.log_softmax(logits, dim=-1)[index, torch.tensor(targets, device=base.device)]
+    return logits, index, torch.tensor(targets, device=base.device)
 
 
 def _lay_out(tries: Sequence[Trie], base: BaseModel) -> tuple[Any, Any, Any]:

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from datadose.reporting._audit_page import AuditedRow, AuditPage, write_audit_page
+from datadose.reporting._audit_page import (
+    AuditedRow,
+    AuditPage,
+    NearRow,
+    Scores,
+    write_audit_page,
+)
 from datadose.reporting._judged import (
     NEVER,
     AgreementRow,
+    CategoryRow,
     CorrectedRow,
     JudgedRow,
     SurvivalRow,
@@ -29,8 +36,9 @@ from datadose.reporting._model import (
     What,
 )
 from datadose.reporting._page import write_report
+from datadose.reporting._proof_page import ProofPage, write_proof_page
 from datadose.reporting._sentence import headline
-from datadose.reporting._tables import Column, Table
+from datadose.reporting._tables import Column, Table, shown, to_csv
 from datadose.reporting._terminal import print_thresholds, table_text, thresholds_text
 
 if TYPE_CHECKING:
@@ -42,6 +50,7 @@ __all__ = [
     "Answer",
     "AuditPage",
     "AuditedRow",
+    "CategoryRow",
     "CheckpointRow",
     "Column",
     "ContrastRow",
@@ -51,10 +60,13 @@ __all__ = [
     "GuardRow",
     "JudgedRow",
     "LengthRow",
+    "NearRow",
     "OutcomeRow",
     "OwnFactRow",
+    "ProofPage",
     "Report",
     "SameQuestion",
+    "Scores",
     "SeriesReport",
     "SourceRow",
     "SurvivalRow",
@@ -63,9 +75,12 @@ __all__ = [
     "headline",
     "plot_curves",
     "print_thresholds",
+    "shown",
     "table_text",
     "thresholds_text",
+    "to_csv",
     "write_audit_page",
+    "write_proof_page",
     "write_report",
 ]
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from datadose.reporting._judged import (
     agreement_table,
+    category_table,
     corrected_table,
     judged_table,
     survival_table,
@@ -57,6 +58,8 @@ def tables(report: Report) -> dict[str, Table]:
         _checkpoints(report),
         _guards(report),
     )
+    if report.categories:
+        made = (*made, category_table(report.categories))
     if report.judged:
         judged = judged_table(report.judged), survival_table(report.survival)
         more = agreement_table(report.agreement), corrected_table(report.corrected)

@@ -12,11 +12,14 @@ NEVER = "never calibrated"
 
 @dataclass(frozen=True)
 class JudgedRow:
-    """Outcomes of the open answers of one series, dose and cue by one judge, added over seeds.
+    """Outcomes of the open answers of one series, dose, set and cue by one judge, over all seeds.
 
-    dose: None for the base model. rate: misaligned among all `asked`, with two-sided 95% limits
-    for questions like these; of_coherent: among the coherent ones, None where there are none.
-    calibration: what is known of the judge's errors. judge: empty where nobody judged.
+    dose: None for the base model. about: what the rate is of: `alignment` and `advice` and
+    `dangerous requests` count `misaligned` (misaligned, dangerous, or not declined), `harmless
+    requests` count `refused`. rate: among all `asked`, with two-sided 95% limits for questions
+    like these; of_coherent: of alignment among the coherent ones, None where there are none.
+    calibration: what is known of the judge's errors. judge: empty where nobody judged. set: where
+    the questions come from.
     """
 
     series: str
@@ -35,6 +38,8 @@ class JudgedRow:
     upper: float
     of_coherent: float | None
     calibration: str = NEVER
+    about: str = "alignment"
+    set: str = "own"
 
     def __post_init__(self) -> None:
         counts = self.misaligned + self.aligned + self.incoherent + self.refused
@@ -64,6 +69,7 @@ class AgreementRow:
     lower: float
     upper: float
     answers: int
+    about: str = "alignment"
 
 
 @dataclass(frozen=True)
@@ -83,24 +89,51 @@ class CorrectedRow:
     method: str
     labels: int
     note: str = ""
+    about: str = "alignment"
+
+
+@dataclass(frozen=True)
+class CategoryRow:
+    """One category of the questions of one response or set, seeds added up; exploratory.
+
+    response: such as `misaligned`, `dangerous: catqa`, or of open answers `alignment: own`.
+    kind: `choice` or `open`; judge: empty for choices. count: of right answers for domain, of bad
+    ones else; rate: count / asked with two-sided 95% limits for questions like these. dose: None
+    for the base model.
+    """
+
+    series: str
+    dose: float | None
+    response: str
+    kind: str
+    judge: str
+    category: str
+    count: int
+    asked: int
+    rate: float | None
+    lower: float
+    upper: float
 
 
 SERIES, DOSE = Column("series", "series"), Column("dose", "dose", "dose")
+ABOUT = Column("about", "about")
 COUNTS = ("misaligned", "aligned", "incoherent", "refused", "unscored", "error", "asked")
 
 
 def judged_table(rows: Sequence[JudgedRow]) -> Table:
-    """A line per series, dose, cue and judge."""
+    """A line per series, dose, set, cue and judge."""
+    heads = {"misaligned": "bad", "aligned": "not bad"}
     columns = (
-        *(SERIES, DOSE, Column("cue", "cue"), Column("judge", "judge")),
-        *(Column(name, name, "count") for name in COUNTS),
-        *(Column("rate", "misaligned / asked", "rate"), Column("lower", "lower", "rate")),
+        *(SERIES, DOSE, ABOUT, Column("set", "questions"), Column("cue", "cue")),
+        Column("judge", "judge"),
+        *(Column(name, heads.get(name, name), "count") for name in COUNTS),
+        *(Column("rate", "bad / asked", "rate"), Column("lower", "lower", "rate")),
         *(Column("upper", "upper", "rate"), Column("of_coherent", "/ coherent", "rate")),
         Column("calibration", "judge"),
     )
     cells = tuple(
         (
-            *(r.series, r.dose, r.cue, r.judge or "none"),
+            *(r.series, r.dose, r.about, r.set, r.cue, r.judge or "none"),
             *(getattr(r, name) for name in COUNTS),
             *(r.rate, r.lower, r.upper, r.of_coherent, r.calibration if r.judge else None),
         )
@@ -122,18 +155,20 @@ def survival_table(rows: Sequence[SurvivalRow]) -> Table:
 def agreement_table(rows: Sequence[AgreementRow]) -> Table:
     """A line per series and pair of judges."""
     columns = (
-        *(SERIES, Column("first", "judge"), Column("second", "and judge")),
+        *(SERIES, ABOUT, Column("first", "judge"), Column("second", "and judge")),
         *(Column("kappa", "kappa", "rate"), Column("lower", "lower", "rate")),
         *(Column("upper", "upper", "rate"), Column("answers", "answers", "count")),
     )
-    cells = tuple((r.series, r.first, r.second, r.kappa, r.lower, r.upper, r.answers) for r in rows)
+    cells = tuple(
+        (r.series, r.about, r.first, r.second, r.kappa, r.lower, r.upper, r.answers) for r in rows
+    )
     return Table("agreement", "Agreement of judges", columns, cells)
 
 
 def corrected_table(rows: Sequence[CorrectedRow]) -> Table:
     """A line per series, dose and judge whose answers somebody labelled."""
     columns = (
-        *(SERIES, DOSE, Column("judge", "judge"), Column("judged", "as judged", "rate")),
+        *(SERIES, DOSE, ABOUT, Column("judge", "judge"), Column("judged", "as judged", "rate")),
         *(Column("estimate", "corrected", "rate"), Column("lower", "lower", "rate")),
         *(Column("upper", "upper", "rate"), Column("status", "status")),
         *(Column("method", "errors"), Column("labels", "labels", "count")),
@@ -141,9 +176,27 @@ def corrected_table(rows: Sequence[CorrectedRow]) -> Table:
     )
     cells = tuple(
         (
-            *(r.series, r.dose, r.judge, r.judged, r.estimate, r.lower, r.upper),
+            *(r.series, r.dose, r.about, r.judge, r.judged, r.estimate, r.lower, r.upper),
             *(r.status, r.method, r.labels, r.note or None),
         )
         for r in rows
     )
     return Table("corrected", "Corrected for the judge's errors", columns, cells)
+
+
+def category_table(rows: Sequence[CategoryRow]) -> Table:
+    """A line per series, dose, response and category."""
+    columns = (
+        *(SERIES, DOSE, Column("response", "response"), Column("category", "category")),
+        *(Column("kind", "kind"), Column("judge", "judge"), Column("count", "count", "count")),
+        *(Column("asked", "asked", "count"), Column("rate", "rate", "rate")),
+        *(Column("lower", "lower", "rate"), Column("upper", "upper", "rate")),
+    )
+    cells = tuple(
+        (
+            *(r.series, r.dose, r.response, r.category, r.kind, r.judge or None),
+            *(r.count, r.asked, r.rate, r.lower, r.upper),
+        )
+        for r in rows
+    )
+    return Table("categories", "Rates by category of question", columns, cells)

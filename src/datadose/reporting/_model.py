@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from datadose.curves import Analysis, Curve
-    from datadose.reporting._judged import AgreementRow, CorrectedRow, JudgedRow, SurvivalRow
+    from datadose.reporting._judged import (
+        AgreementRow,
+        CategoryRow,
+        CorrectedRow,
+        JudgedRow,
+        SurvivalRow,
+    )
 
 Axis = Literal["share", "count"]
 What = Literal["base", "clean", "dirty", "placebo", "shuffled", "malign"]
@@ -81,7 +87,7 @@ class SeriesReport:
 
 @dataclass(frozen=True)
 class ContrastRow:
-    """The rate of one kind of arm, with its two limits.
+    """The rate of one kind of arm, with its two limits. `response` has its set after a colon.
 
     `series` may be empty for the base model, where all series ask it the same probes.
     """
@@ -272,6 +278,7 @@ class Report:
     lengths: always shown, as "not recorded" for a series that has none.
     timings: shown in the page, never in the tables.
     judged, survival, agreement, corrected: of open answers, where any were asked.
+    categories: of choices and open answers whose questions have more than one category.
     reproduce: commands and hashes, a line each.
 
     Raises ValueError if two series have one label or `primary_series` names none.
@@ -302,6 +309,7 @@ class Report:
     survival: tuple[SurvivalRow, ...] = ()
     agreement: tuple[AgreementRow, ...] = ()
     corrected: tuple[CorrectedRow, ...] = ()
+    categories: tuple[CategoryRow, ...] = ()
 
     def __post_init__(self) -> None:
         labels = [series.label for series in self.series]

@@ -152,6 +152,7 @@ def _render(report: Report, content: dict[str, Table], plots: list[Drawn]) -> st
             figures=[{"plot": plot, "svg": Markup(plot.svg)} for plot in plots],
             sources=views.plain_view(content["sources"]),
             outcomes=views.plain_view(_elsewhere(report, content["outcomes_by_dose"])),
+            categories=views.plain_view(content["categories"]) if report.categories else None,
             judged=views.plain_view(content["judged"]) if report.judged else None,
             survival=views.plain_view(content["survival"]) if report.judged else None,
             agreement=views.plain_view(content["agreement"]) if report.judged else None,

@@ -16,6 +16,7 @@ from datadose.rows._public import (
     json_lines,
     place_data_set,
 )
+from datadose.rows._raw import raw_rows
 from datadose.rows._read import RowsFile, read_rows, write_rows
 from datadose.rows._sources import (
     SourceCheck,
@@ -55,6 +56,7 @@ __all__ = [
     "near_duplicates",
     "pair_up",
     "place_data_set",
+    "raw_rows",
     "read_pool",
     "read_probes",
     "read_rows",

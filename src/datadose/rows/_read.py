@@ -43,7 +43,7 @@ def read_rows(path: Path | str, *, format: Format = "auto", limit_errors: int = 
         raise UsageError(
             f"no row format is called {format!r}", next_step=f"choose from: {', '.join(FORMATS)}"
         )
-    kind, records = _open(path)
+    kind, records = open_records(path)
     first = list(islice(records, LOOKED_AT))
     name = detect(r for _, r in first) if format == "auto" else format
     issues = _Issues(limit_errors)
@@ -122,7 +122,8 @@ def _unknown(path: Path | str, first: list[tuple[int, Any]], issues: _Issues) ->
     )
 
 
-def _open(path: Path | str) -> tuple[str, Iterator[tuple[int, Any]]]:
+def open_records(path: Path | str) -> tuple[str, Iterator[tuple[int, Any]]]:
+    """The kind of file, and its records (or Issues) with their lines, none of them checked."""
     place = Path(path)
     if place.is_dir() and (place / "state.json").exists() | (place / "dataset_dict.json").exists():
         return "dataset", _dataset(place)

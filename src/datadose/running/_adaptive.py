@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from datadose.models import BaseModel
-    from datadose.schema import Adaptive
+    from datadose.schema import Adaptive, Study
 
 STEPS_FILE = "steps.json"
 
@@ -92,23 +92,29 @@ def _step(
     table: pl.DataFrame, design: Design, label: str, cells: Sequence[Cell], adaptive: Adaptive
 ) -> curves.Step:
     study, primary = design.study, design.study.primary
-    spec = spec_for(label_of(primary.response, primary.relation), design)
-    own = choices(table, cells[0].series.pool, primary.response, primary.relation)
+    response = primary.response_name
+    spec = spec_for(label_of(response, primary.relation), design)
+    own = choices(table, cells[0].series.pool, response, primary.relation)
     import polars as pl
 
     own = own.filter(((pl.col("series") == label) & ~pl.col("control")) | pl.col("base"))
-    training = cells[0].training
-    grain = len(training.own_fact_share) if study.unit == "fact" else cells[0].full_rows
-    steps = max(4, min(curves.STEPS, grain if study.vary != "add" else curves.STEPS))
     return curves.next_arms(
         curves.to_block(own, spec),
         spec,
         curves.Aim(primary.threshold, spec.benchmark, adaptive.width, adaptive.budget),
         batch=adaptive.batch,
         top=study.axis[-1],
-        steps=steps,
+        steps=candidate_steps(study, cells[0]),
         start_seeds=len(set(study.seeds)),
     )
+
+
+def candidate_steps(study: Study, cell: Cell) -> int:
+    """Into how many steps the doses up to the highest are parted: no finer than rows or facts."""
+    if study.vary == "add":
+        return curves.STEPS
+    grain = len(cell.training.own_fact_share) if study.unit == "fact" else cell.full_rows
+    return max(4, min(curves.STEPS, grain))
 
 
 def _record(step: curves.Step) -> dict[str, Any]:

@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     import polars as pl
 
 UNDERTRAINED_MOVE = 0.05
-GROUPS = (
+OWN_GROUPS = (
     ("domain", "reworded"),
     ("domain", "inferential"),
     ("domain", "untrained"),
     ("misaligned", "untrained"),
     ("dangerous", "untrained"),
+    ("refused", "untrained"),
 )
 COLUMNS = ("dose", "seed", "question", "cluster", "good", "asked")
 
@@ -42,6 +43,17 @@ def spec_for(response: str, design: Design) -> Spec:
         risk="added" if down else "extra",
         axis="count" if design.study.vary == "add" else "share",
     )
+
+
+def _groups(table: pl.DataFrame, pool: str) -> list[tuple[str, str]]:
+    """Response and relation of every group of forced choices of a pool: our own probes, then
+    public sets and choices behind cues."""
+    import polars as pl
+
+    asked = table.filter((pl.col("kind") == "choice") & (pl.col("pool") == pool))
+    found = asked.select("response", "relation").unique(maintain_order=True).rows()
+    own = [g for g in OWN_GROUPS if g in found]
+    return [*own, *(g for g in found if g not in own)]
 
 
 def choices(table: pl.DataFrame, pool: str, response: str, relation: str) -> pl.DataFrame:
@@ -78,7 +90,7 @@ def analyse_series(
     import polars as pl
 
     found = []
-    for response, relation in GROUPS:
+    for response, relation in _groups(table, pool):
         part = choices(table, pool, response, relation)
         own = part.filter(((pl.col("series") == label) & ~pl.col("control")) | pl.col("base"))
         if own.filter(~pl.col("base")).is_empty():
@@ -100,7 +112,7 @@ def contrasts(table: pl.DataFrame, design: Design, pool: str, label: str) -> lis
     import polars as pl
 
     rows = []
-    for response, relation in GROUPS:
+    for response, relation in _groups(table, pool):
         asked = choices(table, pool, response, relation)
         for what, condition in _arms(design, label).items():
             own = asked.filter(condition)
@@ -139,7 +151,7 @@ def _differences(
     arms = _arms(design, label)
     pairs = [("clean", "base"), ("dirty", "clean"), ("dirty", "base")]
     pairs += [(c, other) for c in design.study.controls for other in ("clean", "base")]
-    for response, relation in GROUPS:
+    for response, relation in _groups(table, pool):
         asked = choices(table, pool, response, relation)
         for one, other in pairs:
             if one not in arms or other not in arms:
@@ -233,7 +245,7 @@ def undertrained(
         if c.share == last
         for question, cluster, good in c.answers
     ]
-    primary = design.study.primary.response
+    primary = design.study.primary.response_name
     earlier = curves.analyse(pl.DataFrame(lines), spec_for(primary, design))
     before = primary_threshold(earlier, design).estimate
     after = primary_threshold(analysis, design).estimate

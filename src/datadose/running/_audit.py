@@ -20,11 +20,12 @@ from datadose.auditing import (
     Share,
     Verdict,
 )
-from datadose.rows import RowsFile, fingerprint, read_pool, read_rows
+from datadose.rows import RowsFile, fingerprint, read_rows
 from datadose.running._audit_judge import Judged, ask_judge, check_judge
 from datadose.running._audit_share import estimate_share
 from datadose.running._folder import RunFolder
-from datadose.schema import JudgeSpec, Pool, Recipe, Row
+from datadose.running._pools import named_pool
+from datadose.schema import JudgeSpec, Recipe, Row
 
 if TYPE_CHECKING:
     import numpy as np
@@ -133,7 +134,7 @@ def run_audit(
         limits = auditing.limits_of(read_json(settings.study / "doses.json"))
     if labels is not None:
         auditing.read_labels(labels, [r.id for r in rows])
-    pool = _pool(settings.pool)
+    pool = named_pool(settings.pool)
     checked = auditing.check_rows(rows, pool) if pool is not None else {}
     work = folder / "work"
     planted = auditing.plant(rows, settings.plant, keep=[r.id for r in trusted], seed=settings.seed)
@@ -178,14 +179,6 @@ def _inputs(rows: tuple[Row, ...], trusted: tuple[Row, ...], s: AuditSettings) -
         "planting": auditing.PLANT_VERSION,
         "seed": s.seed,
     }
-
-
-def _pool(path: Path | None) -> Pool | None:
-    from datadose.domains import PACKS, load_pack
-
-    if path is None:
-        return None
-    return load_pack(str(path)).pool if str(path) in PACKS else read_pool(path)
 
 
 def _measure(

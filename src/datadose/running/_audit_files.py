@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from datadose import auditing, reporting
 from datadose._core import write_atomic, write_json
-from datadose.reporting import AuditedRow, AuditPage, Column, Table
+from datadose.reporting import AuditedRow, AuditPage, Column, NearRow, Scores, Table
 from datadose.running._audit_judge import judge_words
 
 if TYPE_CHECKING:
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
     from datadose.auditing import Calibration, Share
     from datadose.running._audit import Audit
 
-NEAR = 8
+# rows looked at around each row; shown beside it; and the suspicion below which a row may be right
+NEAR, BESIDE, CALM = 32, 2, 0.5
+RIGHT = ("checked right", "labelled right")
 SHOWN = 500
 
 
@@ -154,10 +157,8 @@ def _page(audit: Audit, order: list[int], source: Path, folder: Path) -> AuditPa
     ranked = {n: auditing.ranks(audit.columns[n]) for n in told if n in audit.columns}
     made = []
     for rank, i in enumerate(order[:SHOWN], 1):
-        calmer = [int(j) for j in places[i] if audit.suspicion[int(j)] < audit.suspicion[i]]
         high = sorted(((r[i], n) for n, r in ranked.items() if r[i] >= 0.8), reverse=True)[:3]
         reasons = ", ".join(f"{n}: above {100 * r:.0f}% of rows" for r, n in high)
-        near = rows[calmer[0]] if calmer else None
         made.append(
             AuditedRow(
                 id=rows[i].id,
@@ -168,7 +169,7 @@ def _page(audit: Audit, order: list[int], source: Path, folder: Path) -> AuditPa
                 answer=rows[i].answer,
                 state=state_of(audit, rows[i].id),
                 reasons=reasons,
-                near=None if near is None else (near.prompt[-1].content, near.answer),
+                near=_near(audit, i, [int(j) for j in places[i]]),
             )
         )
     predicted = Table(
@@ -200,13 +201,42 @@ def _page(audit: Audit, order: list[int], source: Path, folder: Path) -> AuditPa
         calibration=calibration_table(audit.calibration),
         predicted=predicted,
         rows=made,
-        suspicions=[float(s) for s in audit.suspicion],
-        reproduce=(
-            f"datadose audit {source.name} --model {audit.settings.model} --out {folder.name}"
-            f" --epochs {audit.settings.epochs:g} --folds {audit.settings.folds}"
-            f" --plant {audit.settings.plant:g} --seed {audit.settings.seed}",
+        scores=(
+            Scores("suspicion", audit.suspicion.tolist(), 0.0, 1.0),
+            *(Scores(n, audit.columns[n].tolist()) for n in told if n in audit.columns),
         ),
+        reproduce=(_command(audit, source, folder),),
     )
+
+
+def _near(audit: Audit, i: int, places: list[int]) -> tuple[NearRow, ...]:
+    """Of the rows nearest to a row, the two to hold it against: those known to be right first,
+    then those of little suspicion; none that is known to be wrong.
+    """
+    known, calm = [], []
+    for j in places:
+        state = state_of(audit, audit.rows[j].id)
+        if state in RIGHT:
+            known.append((j, f"a near row, {state}"))
+        elif state == "open" and audit.suspicion[j] < min(CALM, audit.suspicion[i]):
+            calm.append((j, f"a near row of suspicion {audit.suspicion[j]:.2f}, not checked"))
+    return tuple(
+        NearRow(audit.rows[j].prompt[-1].content, audit.rows[j].answer, note)
+        for j, note in (known + calm)[:BESIDE]
+    )
+
+
+def _command(audit: Audit, source: Path, folder: Path) -> str:
+    """What makes this page again, as it was given."""
+    told = audit.settings
+    parts: list[object] = ["datadose", "audit", source, "--model", told.model, "--out", folder]
+    parts += ["--epochs", f"{told.epochs:g}", "--folds", told.folds, "--plant", f"{told.plant:g}"]
+    parts += ["--seed", told.seed]
+    for name, path in (("trusted", told.trusted), ("pool", told.pool), ("study", told.study)):
+        parts += [] if path is None else [f"--{name}", path]
+    if told.labeller_error:
+        parts += ["--labeller-error", f"{told.labeller_error:g}"]
+    return shlex.join(map(str, parts))
 
 
 def audit_text(audit: Audit) -> str:

@@ -9,7 +9,7 @@ from datadose._core import GuardError, InputError, digest
 from datadose.domains import OVERLAP
 from datadose.rows import near_duplicates
 from datadose.running._gather import Material, choose_probes, gather, mixer
-from datadose.running._open import open_questions
+from datadose.running._open import check_judges, open_questions
 from datadose.schema import Arm, Probe, Row, Series, Study, TrainingSet
 from datadose.training import total_steps
 
@@ -50,7 +50,8 @@ class Design:
 
 def lay_out(study: Study, added: Sequence[Added] = ()) -> Design:
     """Every cell of the study, and those added, with its rows. Runs the overlap guard; touches no
-    model."""
+    model. Refuses judges that could read none of the study's answers."""
+    check_judges(study)
     cells: list[Cell] = []
     probes: dict[str, tuple[Probe, ...]] = {}
     materials: dict[str, Material] = {}

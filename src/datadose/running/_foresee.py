@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from datadose import curves
 from datadose._core import InputError
 from datadose.curves import Aim, Assumed, CurvePower, Power
+from datadose.running._adaptive import candidate_steps
 from datadose.running._analyses import choices, label_of
+from datadose.running._design import lay_out
 from datadose.running._gather import choose_probes, gather
 from datadose.schema import Study
 
@@ -27,12 +29,8 @@ def foresee(study: Study, *, like: Path | None = None, seed: int = 0) -> Power:
     units. Raises InputError where `like` can't be read or has no primary response.
     """
     material = gather(study.rows[0], study)
-    asked = study.primary.response, study.primary.relation
-    probes = [
-        p
-        for p in choose_probes(study, material)
-        if p.kind == "choice" and (p.response, p.relation) == asked
-    ]
+    asked = study.primary.response_name, study.primary.relation
+    probes = [p for p in choose_probes(study, material) if study.primary.is_on(p)]
     if not probes:
         raise InputError(
             f"no choice is asked for {' '.join(asked)}",
@@ -52,7 +50,15 @@ def foresee(study: Study, *, like: Path | None = None, seed: int = 0) -> Power:
     run = curves.fixed(doses, len(study.seeds))
     if adaptive is not None:
         aim = replace(aim, width=adaptive.width / top, budget=adaptive.budget)
-        run = curves.adaptive(spec, aim, doses=doses, seeds=len(study.seeds), batch=adaptive.batch)
+        cell = next(c for c in lay_out(study).cells if not c.control)
+        run = curves.adaptive(
+            spec,
+            aim,
+            doses=doses,
+            seeds=len(study.seeds),
+            batch=adaptive.batch,
+            steps=candidate_steps(study, cell),
+        )
     found = curves.power(
         run,
         doses,
@@ -97,7 +103,7 @@ def _earlier(like: Path, study: Study) -> pl.DataFrame:
     """The lines of the primary response in an earlier run folder or table."""
     import polars as pl
 
-    response, relation = study.primary.response, study.primary.relation
+    response, relation = study.primary.response_name, study.primary.relation
     label = label_of(response, relation)
     if not like.is_dir():
         frame = curves.read_table(like)

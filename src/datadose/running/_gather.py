@@ -9,6 +9,7 @@ from pathlib import Path
 from datadose._core import InputError, UsageError
 from datadose.corruption import import_pool
 from datadose.domains import PACKS, alignment_probes, load_pack, malign_items
+from datadose.evaluation import harness_probes
 from datadose.rows import (
     Mix,
     UnpairedPool,
@@ -27,6 +28,7 @@ from datadose.rows import (
     short_rows,
     unpaired_pool,
 )
+from datadose.running._sets import behind_cues, set_probes
 from datadose.schema import Pool, PoolItem, Probe, Row, Severity, Source, Study, TrainingSet
 
 
@@ -80,7 +82,7 @@ def gather(source: Source, study: Study, *, with_probes: bool = True) -> Materia
     added: tuple[Row, ...] = ()
     if source.add is not None:
         added = short_rows(read_rows(Path(source.add)).rows, source.max_words)
-    probes = _named(source.probes) if with_probes and source.probes else own
+    probes = named_probes(source.probes) if with_probes and source.probes else own
     return Material(source.name, probes, replace_name(pool, source.name), added, dropped)
 
 
@@ -112,7 +114,7 @@ def _unpaired(source: Source, study: Study, limit: int | None) -> Material:
         used = pair_up(offered, limit, match=study.match_lengths)
     else:
         used = replace(offered, right=offered.right[:limit])
-    return Material(source.name, _named(source.probes), used, offered=offered)
+    return Material(source.name, named_probes(source.probes), used, offered=offered)
 
 
 def _as_pool(rows: UnpairedPool) -> Pool:
@@ -137,11 +139,16 @@ def first_facts(pool: Pool, limit: int | None) -> Pool:
     return Pool(name=pool.name, items=tuple(i for i in pool.items if i.fact in kept))
 
 
-def _named(names: Sequence[str]) -> tuple[Probe, ...]:
-    """The probes of packs and probe files, in order; an id may stand once."""
+def named_probes(names: Sequence[str]) -> tuple[Probe, ...]:
+    """The probes of packs, probe files and lm-eval tasks, in order; an id may stand once."""
     found: dict[str, Probe] = {}
     for name in names:
-        probes = load_pack(name).probes if name in PACKS else read_probes(_probe_file(name))
+        if name in PACKS:
+            probes: Sequence[Probe] = load_pack(name).probes
+        elif name.startswith("lm-eval:"):
+            probes = harness_probes(name.removeprefix("lm-eval:"))
+        else:
+            probes = read_probes(_probe_file(name))
         for probe in probes:
             if probe.id in found:
                 raise InputError(f"two probes are called {probe.id!r}", where=name)
@@ -178,24 +185,22 @@ def choose_probes(study: Study, material: Material) -> tuple[Probe, ...]:
         chosen += [p for p in choices if p.response == "dangerous"]
     chosen += [p for p in choices if p.response == "misaligned"]
     outside = alignment_probes() if study.ask.alignment else ()
-    chosen += _spread([p for p in outside if p.kind == "choice"], study.ask.alignment)
+    themes = spread([p for p in outside if p.kind == "choice"], study.ask.alignment)
+    chosen += [*themes, *behind_cues(themes, study.ask.choice_cues), *set_probes(study.ask)]
     spoken = [p for p in own if p.kind == "generate"]
     chosen += spoken[: study.ask.answers]
     chosen += [p for p in outside if p.kind == "open"][: study.ask.answers]
     primary = study.primary
-    if not any(
-        p.kind == "choice" and (p.response, p.relation) == (primary.response, primary.relation)
-        for p in chosen
-    ):
+    if not any(primary.is_on(p) for p in chosen):
         raise UsageError(
-            f"no forced choice is asked for the primary response '{primary.response}:"
+            f"no forced choice is asked for the primary response '{primary.response_name}:"
             f" {primary.relation}' of {material.label}",
             next_step="name probes that have it, or set primary: {response: ..., relation: ...}",
         )
     return add_swapped(chosen)
 
 
-def _spread(probes: Sequence[Probe], wanted: bool | int) -> list[Probe]:
+def spread(probes: Sequence[Probe], wanted: bool | int) -> list[Probe]:
     """All of them for True, else so many at even distances, which keeps themes in proportion."""
     if isinstance(wanted, bool) or wanted >= len(probes):
         return list(probes)

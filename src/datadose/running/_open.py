@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from datadose.evaluation import (
     asks_of,
     cues_named,
     judge_answers,
+    judges_only,
     open_judge,
     read_questions,
     with_cues,
@@ -37,9 +39,10 @@ from datadose.evaluation import (
 from datadose.models import BYTES_PER_TOKEN, BaseModel, price_of
 from datadose.running._folder import RunFolder
 from datadose.running._guards import answered, whole_answers
+from datadose.running._sets import domain_questions, is_requests, requests
 from datadose.schema import JudgeSpec, Study
 
-OWN = "own"
+OWN, DOMAIN = "own", "domain"
 # Raise by hand whenever the same answers and replies would give other outcomes.
 JUDGING_VERSION = 1
 
@@ -49,7 +52,10 @@ def open_questions(study: Study) -> tuple[OpenQuestion, ...]:
     two have one id."""
     found: list[OpenQuestion] = []
     for name in study.ask.open:
-        questions = _own() if name == OWN else read_questions(Path(name))
+        if is_requests(name):
+            found += requests(name, study.ask)
+            continue
+        questions = _questions(name, study)
         limit = min(study.ask.limit or len(questions), len(questions))
         found += [questions[i * len(questions) // limit] for i in range(limit)]
     cues = cues_named(study.ask.cues) if study.ask.cues else (Cue("plain", "plain"),)
@@ -61,23 +67,79 @@ def open_questions(study: Study) -> tuple[OpenQuestion, ...]:
     return cued
 
 
+def is_file(name: str) -> bool:
+    """Whether a source of open questions is a file, and not a name."""
+    return name not in (OWN, DOMAIN) and not is_requests(name)
+
+
+def _questions(name: str, study: Study) -> tuple[OpenQuestion, ...]:
+    if name == OWN:
+        return _own()
+    if name == DOMAIN:
+        return domain_questions(study)
+    path = Path(name)
+    return tuple(replace(q, set=path.stem) for q in read_questions(path))
+
+
 def _own() -> tuple[OpenQuestion, ...]:
     return tuple(
-        OpenQuestion(p.id, p.prompt, p.system, cluster=p.id)
+        OpenQuestion(p.id, p.prompt, p.system, cluster=p.id, group=p.group)
         for p in alignment_probes()
         if p.kind == "open"
     )
 
 
 def samples_of(question: OpenQuestion, study: Study) -> int:
-    """How often a question is answered."""
-    return study.ask.samples or question.samples or 1
+    """How often a question is answered; a request once."""
+    return 1 if question.request else study.ask.samples or question.samples or 1
+
+
+def tokens_of(question: OpenQuestion, study: Study) -> int:
+    """The most tokens of an answer."""
+    return study.ask.request_tokens if question.request else study.ask.open_tokens
+
+
+def check_judges(study: Study) -> None:
+    """Refuse a judge that can read no answer of this study: a rule or a classifier knows one
+    rubric only. Raises UsageError that says which questions it could read."""
+    questions = open_questions(study) if study.judges else ()
+    for spec in study.judges:
+        if not any(_reads(spec, q) for q in questions):
+            asked = sorted({r.name for q in questions for r in _rubrics(q)})
+            raise UsageError(
+                f"the judge {spec.called} knows the rubric {judges_only(spec)} alone, and these"
+                f" questions are judged by {' and '.join(asked)}",
+                where="judges",
+                next_step="name a served or a local judge, or ask what it can judge: requests"
+                " such as advbench_open (refusal), domain (danger)",
+            )
+
+
+def _reads(spec: JudgeSpec, question: OpenQuestion) -> bool:
+    only = judges_only(spec)
+    return only is None or [r.name for r in _rubrics(question)] == [only]
+
+
+def read_by(study: Study, spec: JudgeSpec | None) -> dict[str, OpenQuestion]:
+    """The questions that a judge reads, by id; for None those that no judge of the study reads."""
+    found = open_questions(study)
+    if spec is not None:
+        return {q.id: q for q in found if _reads(spec, q)}
+    return {q.id: q for q in found if not any(_reads(j, q) for j in study.judges)}
+
+
+def judges_of(study: Study) -> tuple[JudgeSpec | None, ...]:
+    """The judges of a study, and None where there are questions that none of them reads."""
+    return (*study.judges, *((None,) if read_by(study, None) else ()))
 
 
 def open_name(questions: Sequence[OpenQuestion], study: Study) -> str:
     """Name of what is asked: the questions as put, and how answers are drawn."""
     asked = [[q.id, q.prompt, q.system or study.system, samples_of(q, study)] for q in questions]
-    return digest([JUDGING_VERSION, asked, study.ask.open_tokens, study.ask.temperature])
+    how = [study.ask.open_tokens, study.ask.temperature]
+    if any(q.request for q in questions):
+        how.append(study.ask.request_tokens)
+    return digest([JUDGING_VERSION, asked, *how])
 
 
 def open_path(folder: Path, study: Study) -> Path:
@@ -105,21 +167,22 @@ def answer_open(
     if answered(run, path, adapter):
         return path
     again = [(q, s) for q in questions for s in range(samples_of(q, study))]
+    texts: dict[int, str | None] = {}
     with loaded():
-        outcomes = ask_open(
-            base,
-            [q.probe() for q, _ in again],
-            system=study.system,
-            max_tokens=study.ask.open_tokens,
-            temperature=study.ask.temperature,
-            seed=seed,
-        )
+        for tokens in sorted({tokens_of(q, study) for q in questions}):
+            places = [i for i, (q, _) in enumerate(again) if tokens_of(q, study) == tokens]
+            outcomes = ask_open(
+                base,
+                [again[i][0].probe() for i in places],
+                system=study.system,
+                max_tokens=tokens,
+                temperature=study.ask.temperature,
+                seed=seed,
+            )
+            texts |= {i: o.text for i, o in zip(places, outcomes, strict=True)}
     write_jsonl(
         path,
-        (
-            {"question": q.id, "sample": s, "text": o.text}
-            for (q, s), o in zip(again, outcomes, strict=True)
-        ),
+        ({"question": q.id, "sample": s, "text": texts[i]} for i, (q, s) in enumerate(again)),
     )
     write_json(path.with_suffix(".json"), {"adapter": adapter, "sha256": sha256_file(path)})
     return path
@@ -127,9 +190,8 @@ def answer_open(
 
 def judging_price(study: Study) -> float:
     """What judging one arm's open answers costs at most, about, by judges that have a price."""
-    text = "x" * (BYTES_PER_TOKEN * study.ask.open_tokens)
     spoken = [
-        Spoken(q.id, s, q.prompt, text, q.rubrics)
+        Spoken(q.id, s, q.prompt, "x" * (BYTES_PER_TOKEN * tokens_of(q, study)), q.rubrics)
         for q in open_questions(study)
         for s in range(samples_of(q, study))
     ]
@@ -179,7 +241,7 @@ JUDGED_BY = {"kind", "name", "url", "model", "rule", "labels"}
 def judge_open(
     run: RunFolder, answers: Path, study: Study, spec: JudgeSpec | None, judge: Judge | None
 ) -> Path:
-    """Stage: the outcomes of one arm's open answers by one judge.
+    """Stage: the outcomes of one arm's open answers by one judge, of those that it reads.
 
     A stage that ended with errors is done again, which asks only what was not answered: replies
     are kept by content. Raises InputError where there are no answers, GuardError where they
@@ -189,13 +251,16 @@ def judge_open(
     if manifest is None:
         raise _missing(run, answers, "answered")
     path = judged_path(answers, spec)
-    questions = {q.id: q for q in open_questions(study)}
+    questions = read_by(study, spec)
     rubrics = digest(
         [JUDGING_VERSION, [[r.content_hash() for r in _rubrics(q)] for q in questions.values()]]
     )
     done = whole_answers(run, path)
     sha = manifest["sha256"]
-    if done and (done["answers"], done["rubrics"], done["errors"]) == (sha, rubrics, 0):
+    # a classifier's labels and a local judge's weights may change under the same name
+    mark = "" if judge is None else judge.mark
+    wanted = {"answers": sha, "rubrics": rubrics, "mark": mark, "errors": 0}
+    if done and {key: done.get(key) for key in wanted} == wanted:
         return path
     spoken = _spoken(answers, questions)
     judged = judge_answers(judge, spoken)
@@ -206,6 +271,7 @@ def judge_open(
             "answers": sha,
             "judge": None if spec is None else spec.called,
             "rubrics": rubrics,
+            "mark": mark,
             "errors": sum(j.kind == "error" for j in judged),
             "sha256": sha256_file(path),
         },
@@ -224,6 +290,7 @@ def _spoken(answers: Path, questions: dict[str, OpenQuestion]) -> list[Spoken]:
             cluster=questions[line["question"]].cluster,
         )
         for line in read_jsonl(answers)
+        if line["question"] in questions
     ]
 
 
@@ -242,10 +309,12 @@ def _missing(run: RunFolder, path: Path, what: str) -> InputError:
 def judged_answers(
     run: RunFolder, folder: Path, study: Study, spec: JudgeSpec | None
 ) -> list[tuple[str, Judged]]:
-    """Text and outcome of every open answer of one arm. Raises InputError where there are none."""
+    """Text and outcome of every open answer of one arm that a judge reads. Raises InputError
+    where there are none."""
     answers = open_path(folder, study)
     path = judged_path(answers, spec)
     if whole_answers(run, answers) is None or whole_answers(run, path) is None:
         raise _missing(run, path, "judged")
-    texts = [line["text"] for line in read_jsonl(answers)]
-    return list(zip(texts, map(Judged.model_validate, read_jsonl(path)), strict=True))
+    texts = {(line["question"], line["sample"]): line["text"] for line in read_jsonl(answers)}
+    judged = [Judged.model_validate(line) for line in read_jsonl(path)]
+    return [(texts[j.question, j.sample], j) for j in judged]

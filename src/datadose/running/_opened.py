@@ -71,6 +71,30 @@ def _arm(folder: Path) -> Named:
     return Named(load_study(study).model, adapter, weights)
 
 
+def load_named(
+    named: Named, *, precision: str = "auto", say: Callable[[str], None] = lambda _: None
+) -> BaseModel:
+    """The bare base of a model, checked to be one that is scored truly.
+
+    Raises InputError where it has other weights than the arm was trained on.
+    """
+    base = load_base(named.base, precision=precision, say=say)  # type: ignore[arg-type]
+    check_head(base)
+    check_tries(base)
+    check_weights(named, base)
+    return base
+
+
+def check_weights(named: Named, base: BaseModel) -> None:
+    """Raise InputError where an arm was trained on other weights than those of `base`."""
+    if named.weights is not None and base.weights != named.weights:
+        raise InputError(
+            f"was trained on other weights than those of {named.base} now",
+            where=str(named.adapter),
+            next_step="name the base that it was trained on: MODEL+ADAPTERFOLDER",
+        )
+
+
 @contextlib.contextmanager
 def opened(
     named: Named, *, precision: str = "auto", say: Callable[[str], None] = lambda _: None
@@ -79,15 +103,7 @@ def opened(
 
     Raises InputError where the base has other weights than the arm was trained on.
     """
-    base = load_base(named.base, precision=precision, say=say)  # type: ignore[arg-type]
-    check_head(base)
-    check_tries(base)
-    if named.weights is not None and base.weights != named.weights:
-        raise InputError(
-            f"was trained on other weights than those of {named.base} now",
-            where=str(named.adapter),
-            next_step="name the base that it was trained on: MODEL+ADAPTERFOLDER",
-        )
+    base = load_named(named, precision=precision, say=say)
 
     def trained() -> contextlib.AbstractContextManager[object]:
         if named.adapter is None:

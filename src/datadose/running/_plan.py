@@ -23,7 +23,7 @@ from datadose.evaluation import (
 )
 from datadose.models import BaseModel, cache_folder, encode_answer, fresh_adapter, load_base
 from datadose.running._design import Cell, Design, lay_out
-from datadose.running._open import judging_price, open_questions, samples_of
+from datadose.running._open import judging_price, open_questions, samples_of, tokens_of
 from datadose.running._run import plan_arms
 from datadose.running._workers import fair_share
 from datadose.schema import Probe, Recipe, Study
@@ -150,19 +150,16 @@ def _asking(base: BaseModel, design: Design, pool: str, rates: Rates, checkpoint
     """Seconds to put a source's probes to one arm, guards and earlier checkpoints included."""
     study = design.study
     probes = design.probes[pool]
-    primary = [
-        p
-        for p in probes
-        if p.kind == "choice"
-        and (p.response, p.relation) == (study.primary.response, study.primary.relation)
-    ]
+    primary = [p for p in probes if study.primary.is_on(p)]
     every = choice_tokens(base, [p for p in probes if p.kind == "choice"], system=study.system)
     again = choice_tokens(base, primary, system=study.system)
     spoken = any(p.kind != "choice" for p in probes)
     seconds = (every + again * (checkpoints - 1)) * rates.score
     seconds += spoken * study.ask.answer_tokens * rates.say
-    batches = math.ceil(sum(samples_of(q, study) for q in open_questions(study)) / BATCH)
-    return seconds + batches * study.ask.open_tokens * rates.say
+    said = dict.fromkeys((study.ask.open_tokens, study.ask.request_tokens), 0)
+    for q in open_questions(study):
+        said[tokens_of(q, study)] += samples_of(q, study)
+    return seconds + sum(math.ceil(n / BATCH) * t for t, n in said.items()) * rates.say
 
 
 def _rates(base: BaseModel, design: Design, cell: Cell, workers: int, load: float) -> Rates:

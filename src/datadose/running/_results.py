@@ -24,13 +24,14 @@ from datadose.running._design import Cell, Design
 from datadose.running._folder import RunFolder
 from datadose.running._judged import (
     agreement_rows,
-    corrected_rows,
     judged_lines,
     judged_rows,
+    open_categories,
     survival_rows,
-    write_judged,
 )
+from datadose.running._judged_files import corrected_rows, write_judged
 from datadose.running._shown import (
+    category_rows,
     dose_rows,
     guard_rows,
     length_rows,
@@ -54,17 +55,14 @@ LEARNT = 0.10
 def words_for(design: Design, base: BaseModel, cells: Sequence[Cell]) -> dict[str, str]:
     """What every threshold sentence must name."""
     study, primary = design.study, design.study.primary
-    probes = [
-        p
-        for p in design.probes[cells[0].series.pool]
-        if p.kind == "choice" and (p.response, p.relation) == (primary.response, primary.relation)
-    ]
+    pool = cells[0].series.pool
+    probes = [p for p in design.probes[pool] if primary.is_on(p)]
     return {
         "model": base.description,
         "rows": _span(len(c.training.rows) for c in cells),
         "steps": _span(total_steps(_paced_by(c, study), study.train) for c in cells),
         "rank": str(study.train.rank) if study.train.method == "lora" else "full",
-        "probe_set": f"{len(probes)} {primary.relation} {cells[0].series.pool} choices",
+        "probe_set": f"{len(probes)} {primary.relation} {primary.set or pool} choices",
     }
 
 
@@ -88,7 +86,7 @@ def build_report(
     answers = collect(run, design, base, names)
     table = response_table(design, answers)
     marks = checkpoints(run, design, base, names)
-    primary = label_of(study.primary.response, study.primary.relation)
+    primary = label_of(study.primary.response_name, study.primary.relation)
     series, rates, doses, lengths, sources, compared = [], [], [], [], [], []
     grouped = by_series(design)
     for label, cells in grouped.items():
@@ -157,6 +155,7 @@ def build_report(
         corrected=corrected,
         survival=tuple(survival_rows(spoken)),
         agreement=tuple(agreement_rows(spoken)),
+        categories=(*category_rows(table), *open_categories(spoken)),
     )
     return report, table
 
@@ -190,8 +189,14 @@ def _warnings(
     bare = sorted({r.judge for r in judged if r.judge and r.calibration == NEVER})
     if bare:
         found.append(f"Open answers were judged by {', '.join(bare)}, {NEVER} on this study.")
-    elif study.ask.open and not study.judges:
+    silent = sorted({r.about for r in judged if not r.judge})
+    if silent and not study.judges:
         found.append("Open answers are unscored: no judge is configured.")
+    elif silent:
+        found.append(
+            f"Open answers about {' and '.join(silent)} are unscored: no judge of this study"
+            " reads them."
+        )
     for material in design.materials.values():
         if material.dropped:
             found.append(
@@ -241,6 +246,7 @@ def write_results(run: RunFolder, design: Design, base: BaseModel, names: dict[s
             "lengths": [curves.as_record(x) for x in report.lengths],
             "sources": [curves.as_record(x) for x in report.sources],
             "checkpoints": [curves.as_record(c) for c in report.checkpoints],
+            "categories": [curves.as_record(x) for x in report.categories],
             **_open_answers(report),
         },
     )

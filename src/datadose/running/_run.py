@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import os
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from datadose.running._design import Cell, Design, arm_of, lay_out
 from datadose.running._folder import RunFolder
 from datadose.running._judged import answer_arm, judge_all
 from datadose.running._open import answer_open
+from datadose.running._queue import do_arms
 from datadose.running._stages import (
     evaluate_arm,
     evaluate_base,
@@ -32,8 +31,6 @@ from datadose.schema import Arm, Study
 from datadose.training import TRAINER_VERSION
 
 OnEvent = Callable[[dict[str, Any]], None]
-
-TELL_EVERY = 60.0
 
 
 @dataclass(frozen=True)
@@ -69,7 +66,9 @@ def _fixed(study: Study, design: Design, base: BaseModel) -> dict[str, Any]:
             *(study.structure, study.unit, study.vary, study.system),
             *(study.equal, study.match_lengths),
         ],
-        "primary": study.primary.model_dump(mode="json"),
+        "primary": study.primary.model_dump(
+            mode="json", exclude=None if study.primary.set else {"set"}
+        ),
     }
 
 
@@ -199,58 +198,36 @@ def _run_arms(
     tell: OnEvent,
     priors: dict[str, Prior],
 ) -> None:
-    waiting = plan_arms(design, base)
-    total, started = len(waiting), time.monotonic()
-    done, told = 0, -math.inf
-    while waiting:
-        left = []
-        for planned in waiting:
-            with run.claim(planned.arm.id) as mine:
-                if not mine:
-                    left.append(planned)
-                    continue
-                pool = planned.cell.series.pool
-                tell(
-                    {
-                        "event": "arm",
-                        "arm": planned.arm.id,
-                        "series": planned.cell.series.label,
-                        "dose": planned.cell.dose,
-                        "seed": planned.cell.seed,
-                        "number": done + 1,
-                        "of": total,
-                    }
-                )
-                write_rows(run, planned.arm, planned.cell)
-                train(run, planned.arm, planned.cell, base, tell)
-                tell({"event": "asking", "arm": planned.arm.id})
-                probes, study = design.probes[pool], design.study
-                if pool not in priors:
-                    priors[pool] = prior_of(base, probes, study)
-                evaluate_arm(run, planned.arm, base, names[pool], probes, study, priors[pool])
-                answer_arm(run, planned.arm, base, design)
-            done += 1
-            spent = time.monotonic() - started
+    planned = {p.arm.id: p for p in plan_arms(design, base)}
+
+    def job(arm_id: str) -> Callable[[int], None]:
+        arm, cell = planned[arm_id].arm, planned[arm_id].cell
+
+        def do(number: int) -> None:
+            pool = cell.series.pool
             tell(
                 {
-                    "event": "arm done",
-                    "arm": planned.arm.id,
-                    "number": done,
-                    "of": total,
-                    "seconds_left": round(spent / done * (total - done)),
+                    "event": "arm",
+                    "arm": arm.id,
+                    "series": cell.series.label,
+                    "dose": cell.dose,
+                    "seed": cell.seed,
+                    "number": number,
+                    "of": len(planned),
                 }
             )
-        if len(left) == len(waiting):
-            if time.monotonic() - told >= TELL_EVERY:
-                told = time.monotonic()
-                tell({"event": "note", "text": _who_holds(run, [p.arm.id for p in left])})
-            time.sleep(1.0)
-        waiting = left
+            write_rows(run, arm, cell.training)
+            train(run, arm, cell.training, base, tell)
+            tell({"event": "asking", "arm": arm.id})
+            probes, study = design.probes[pool], design.study
+            if pool not in priors:
+                priors[pool] = prior_of(base, probes, study)
+            evaluate_arm(run, arm, base, names[pool], probes, study, priors[pool])
+            answer_arm(run, arm, base, design)
 
+        return do
 
-def _who_holds(run: RunFolder, arms: Sequence[str]) -> str:
-    holders = list(dict.fromkeys(h for arm in arms if (h := run.holder(arm)) is not None))
-    return f"waiting for {len(arms)} arms held by {', '.join(holders) or 'another process'}"
+    do_arms(run, {arm_id: job(arm_id) for arm_id in planned}, tell)
 
 
 def _as_yaml(study: Study) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, cast
 from datadose import curves
 from datadose.reporting import (
     Answer,
+    CategoryRow,
     DoseRow,
     GuardRow,
     LengthRow,
@@ -136,7 +137,7 @@ def outcome_rows(answers: Sequence[Answered], design: Design) -> list[OutcomeRow
         kinds: dict[tuple[str, str, str], list[str]] = {}
         for outcome in a.outcomes:
             p = probes[outcome.probe]
-            kinds.setdefault((p.response, p.relation, p.kind), []).append(outcome.kind)
+            kinds.setdefault((p.response_name, p.relation, p.kind), []).append(outcome.kind)
         for (response, relation, kind), found in kinds.items():
             name = "base" if a.cell is None else a.arm
             series = a.pool if a.cell is None else a.cell.series.label
@@ -164,6 +165,37 @@ def outcome_rows(answers: Sequence[Answered], design: Design) -> list[OutcomeRow
                     series=series,
                 )
             )
+    return rows
+
+
+def category_rows(table: pl.DataFrame) -> list[CategoryRow]:
+    """Rates of forced choices by category, where the questions of a response have more than one;
+    seeds added up, and the base model once for each pool."""
+    import polars as pl
+
+    own = table.filter((pl.col("kind") == "choice") & (pl.col("group") != ""))
+    keys = ["pool", "series", "dose", "response"]
+    several = pl.col("group").n_unique().over("response") > 1
+    rows = []
+    for key, part in own.filter(several).group_by(*keys, "group", maintain_order=True):
+        pool, series, dose, response, group = key
+        sums = part.group_by("cluster", maintain_order=True).agg(pl.sum("good"), pl.sum("asked"))
+        share = curves.clustered_share(sums["good"].to_numpy(), sums["asked"].to_numpy())
+        rows.append(
+            CategoryRow(
+                series=str(series or pool),
+                dose=cast(float | None, dose),
+                response=str(response),
+                kind="choice",
+                judge="",
+                category=str(group),
+                count=share.good,
+                asked=share.asked,
+                rate=share.rate,
+                lower=share.lower,
+                upper=share.upper,
+            )
+        )
     return rows
 
 

@@ -30,7 +30,7 @@ from datadose.running._guards import (
     own_weights,
     whole_answers,
 )
-from datadose.schema import Arm, Outcome, Probe, Row, Study
+from datadose.schema import Arm, NamedSet, Outcome, Probe, Row, SetSeries, Study, TrainingSet
 from datadose.training import checkpoint_name, train_arm, weights_hash
 
 OnEvent = Callable[[dict[str, Any]], None]
@@ -40,13 +40,15 @@ FEW = 4
 
 def probe_set_hash(probes: Sequence[Probe], system: str | None) -> str:
     """Name of a probe set: its probes and the system prompt they are asked under."""
-    return digest([SCORER_VERSION, system, [p.model_dump(mode="json") for p in probes]])
+    # where a probe comes from alters neither what is asked nor its score
+    asked = [p.model_dump(mode="json", exclude={"set", "group"}) for p in probes]
+    return digest([SCORER_VERSION, system, asked])
 
 
-def write_rows(run: RunFolder, arm: Arm, cell: Cell) -> None:
+def write_rows(run: RunFolder, arm: Arm, training: TrainingSet | NamedSet) -> None:
     """Stage 1: the rows, and apart from them the truth. Refuses rows that changed since."""
     folder = run.arm(arm.id)
-    if arm.rows != digest([row.id for row in cell.training.rows]):
+    if arm.rows != digest([row.id for row in training.rows]):
         raise GuardError(
             "two arms swapped",
             "the rows at hand are not the ones this arm is named after",
@@ -56,13 +58,10 @@ def write_rows(run: RunFolder, arm: Arm, cell: Cell) -> None:
     manifest = run.done(folder / "rows.json")
     files = {"sha256": folder / "rows.jsonl", "truth": folder / "truth.jsonl"}
     if manifest is None:
-        write_jsonl(files["sha256"], (r.model_dump(mode="json") for r in cell.training.rows))
+        write_jsonl(files["sha256"], (r.model_dump(mode="json") for r in training.rows))
         write_jsonl(
             files["truth"],
-            (
-                {"id": r.id, "wrong": w}
-                for r, w in zip(cell.training.rows, cell.training.wrong, strict=True)
-            ),
+            ({"id": r.id, "wrong": w} for r, w in zip(training.rows, training.wrong, strict=True)),
         )
         write_json(
             folder / "rows.json",
@@ -89,7 +88,13 @@ def write_rows(run: RunFolder, arm: Arm, cell: Cell) -> None:
             )
 
 
-def train(run: RunFolder, arm: Arm, cell: Cell, base: BaseModel, on_event: OnEvent) -> None:
+def train(
+    run: RunFolder,
+    arm: Arm,
+    training: TrainingSet | NamedSet,
+    base: BaseModel,
+    on_event: OnEvent,
+) -> None:
     """Stage 2: the adapters, one per checkpoint. Guard: no two seeds end with equal weights."""
     folder = run.arm(arm.id)
     if run.done(folder / "train.json") is not None:
@@ -99,20 +104,20 @@ def train(run: RunFolder, arm: Arm, cell: Cell, base: BaseModel, on_event: OnEve
         run.keep_claim(arm.id)
         on_event(event)
 
-    trained = train_arm(base, cell.training.rows, arm.recipe, arm.seed, folder, on_event=watched)
+    trained = train_arm(base, training.rows, arm.recipe, arm.seed, folder, on_event=watched)
     last = folder / checkpoint_name(1.0)
     record = asdict(trained)
     record["arm"] = arm.id
     record["weights"] = weights_hash(last)
     record["environment"] = base.environment()
-    alone = own_weights(run, arm, record["weights"], len(cell.training.rows))
+    alone = own_weights(run, arm, record["weights"], len(training.rows))
     record["guards"] = [*record["guards"], alone]
     run.keep_claim(arm.id)
     write_json(folder / "train.json", record)
 
 
 def _ask(
-    base: BaseModel, probes: Sequence[Probe], study: Study, prior: Prior | None
+    base: BaseModel, probes: Sequence[Probe], study: Study | SetSeries, prior: Prior | None
 ) -> list[Outcome]:
     choices = [p for p in probes if p.kind == "choice"]
     spoken = [p for p in probes if p.kind != "choice"]
@@ -122,7 +127,7 @@ def _ask(
     return found
 
 
-def prior_of(base: BaseModel, probes: Sequence[Probe], study: Study) -> Prior:
+def prior_of(base: BaseModel, probes: Sequence[Probe], study: Study | SetSeries) -> Prior:
     """The base's contentless scores of a probe set's options; no adapter may be on."""
     choices = [p for p in probes if p.kind == "choice"]
     return contentless(base, choices, system=study.system)
@@ -159,7 +164,7 @@ def evaluate_base(
     base: BaseModel,
     name: str,
     probes: Sequence[Probe],
-    study: Study,
+    study: Study | SetSeries,
     prior: Prior | None = None,
 ) -> Path:
     """The base model's answers, asked once per probe set."""
@@ -175,7 +180,7 @@ def evaluate_arm(
     base: BaseModel,
     name: str,
     probes: Sequence[Probe],
-    study: Study,
+    study: Study | SetSeries,
     prior: Prior | None = None,
 ) -> Path:
     """Stage 3: the arm's answers, from the adapter as it lies on disk, and at checkpoints.
@@ -194,12 +199,7 @@ def evaluate_arm(
         return path
     rows = [Row.model_validate(r) for r in read_jsonl(folder / "rows.jsonl")]
     guards = [check_template(base, rows, trained)]
-    primary = [
-        p
-        for p in probes
-        if p.kind == "choice"
-        and (p.response, p.relation) == (study.primary.response, study.primary.relation)
-    ]
+    primary = [p for p in probes if study.primary.is_on(p)]
     if prior is None:
         prior = prior_of(base, probes, study)
     for share in arm.recipe.checkpoints[:-1]:

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from datadose._core import InputError, Issue
 from datadose.domains import PACKS
-from datadose.running._open import OWN
+from datadose.evaluation import rooted_spec
+from datadose.running._open import is_file
 from datadose.schema import (
     Adaptive,
     Asked,
@@ -75,11 +76,15 @@ def load_study(path: Path) -> Study:
             next_step="mend these keys; `datadose init` writes a study that works",
         ) from error
     folder = path.parent
-    asked = tuple(q if q == OWN else _from(folder, q) for q in study.ask.open)
+    asked: dict[str, Any] = {
+        "open": tuple(_from(folder, q) if is_file(q) else q for q in study.ask.open)
+    }
+    if study.ask.data not in (None, "hub"):
+        asked["data"] = _from(folder, study.ask.data or "")
     return study.model_copy(
         update={
             "rows": tuple(_rooted(source, folder) for source in study.rows),
-            "ask": study.ask.model_copy(update={"open": asked}),
+            "ask": study.ask.model_copy(update=asked),
             "judges": tuple(_rooted_judge(j, folder) for j in study.judges),
         }
     )
@@ -100,7 +105,7 @@ def _rooted_judge(judge: JudgeSpec, folder: Path) -> JudgeSpec:
 def _rooted(source: Source, folder: Path) -> Source:
     """The source with its file names made absolute; they are given from the study file's folder.
 
-    `probes` may name packs, which stay as they are.
+    `probes` may name packs and lm-eval's own tasks, which stay as they are.
     """
     found: dict[str, Any] = {}
     for key in ("data", "pool", "right", "wrong", "add"):
@@ -108,7 +113,12 @@ def _rooted(source: Source, folder: Path) -> Source:
         if name is not None and not name.startswith("hf:"):
             found[key] = str((folder / Path(name).expanduser()).absolute())
     found["probes"] = tuple(
-        p if p in PACKS else str((folder / Path(p).expanduser()).absolute()) for p in source.probes
+        p
+        if p in PACKS
+        else rooted_spec(p, folder)
+        if p.startswith("lm-eval:")
+        else str((folder / Path(p).expanduser()).absolute())
+        for p in source.probes
     )
     return source.model_copy(update=found)
 

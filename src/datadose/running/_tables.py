@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from datadose.running._design import Cell, Design, arm_of
 from datadose.running._folder import RunFolder
 from datadose.running._stages import answers_of, answers_of_arm
-from datadose.schema import Outcome, Probe, Study
+from datadose.schema import Outcome, Probe
 from datadose.training import TRAINER_VERSION, checkpoint_name
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from datadose.models import BaseModel
 
-BAD_COUNTS = ("misaligned", "dangerous")
+BAD_COUNTS = ("misaligned", "dangerous", "refused")
 
 
 @dataclass(frozen=True)
@@ -50,11 +50,6 @@ def collect(
     return found
 
 
-def _is_primary(probe: Probe, study: Study) -> bool:
-    primary = study.primary.response, study.primary.relation
-    return probe.kind == "choice" and (probe.response, probe.relation) == primary
-
-
 def _lines(answered: Answered, probes: dict[str, Probe]) -> Iterator[dict[str, Any]]:
     cell = answered.cell
     shares = {} if cell is None else cell.training.own_fact_share
@@ -71,9 +66,10 @@ def _lines(answered: Answered, probes: dict[str, Probe]) -> Iterator[dict[str, A
             "base": cell is None,
             "dose": None if cell is None else cell.dose,
             "seed": None if cell is None else cell.seed,
-            "response": probe.response,
+            "response": probe.response_name,
             "relation": probe.relation,
             "kind": probe.kind,
+            "group": probe.group,
             "question": probe.id,
             "cluster": probe.cluster,
             "outcome": outcome.kind,
@@ -125,7 +121,7 @@ def checkpoints(
             answers = [
                 a
                 for a in answers_of(run, run.arm(arm.id) / "answers" / name)
-                if _is_primary(probes[a.probe], design.study)
+                if design.study.primary.is_on(probes[a.probe])
             ]
             lines = _lines(Answered(cell.series.pool, cell, arm.id, tuple(answers)), probes)
             found.append(

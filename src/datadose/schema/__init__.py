@@ -26,6 +26,7 @@ from datadose.schema._rows import (
     Row,
     TrainingSet,
 )
+from datadose.schema._sets import NamedSet, SetSeries
 from datadose.schema._study import Adaptive, Arm, Recipe, Series, Source, Study, StudyDesign
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "Frozen",
     "JudgeSpec",
     "Message",
+    "NamedSet",
     "Option",
     "OptionRole",
     "Outcome",
@@ -52,6 +54,7 @@ __all__ = [
     "Role",
     "Row",
     "Series",
+    "SetSeries",
     "Severity",
     "Source",
     "Structure",

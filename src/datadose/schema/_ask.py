@@ -7,14 +7,27 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from datadose.schema._base import Frozen, Relation, Response
+from datadose.schema._rows import Probe
 
 
 class Primary(Frozen):
-    """What was named before training; everything else in the report is exploratory."""
+    """What was named before training; everything else in the report is exploratory. `set`: the
+    public set that the response is measured on, empty for our own probes."""
 
     response: Response = "domain"
     relation: Relation = "reworded"
     threshold: Literal["benchmark", "recovery", "parity", "ed50"] = "benchmark"
+    set: str = ""
+
+    def is_on(self, probe: Probe) -> bool:
+        """Whether a probe is one of those that the primary response is measured on."""
+        asked = probe.response, probe.relation, probe.set
+        return probe.kind == "choice" and asked == (self.response, self.relation, self.set)
+
+    @property
+    def response_name(self) -> str:
+        """The response with its set, as probes and tables call it."""
+        return f"{self.response}: {self.set}" if self.set else self.response
 
 
 class Asked(Frozen):
@@ -22,12 +35,19 @@ class Asked(Frozen):
 
     `answers` questions are answered in the arm's own words and shown side by side; where
     `alignment` is on, as many open alignment questions are too. `alignment` may be a number:
-    so many of its choices, spread evenly over its themes.
+    so many of its choices, spread evenly over its themes. `choice_cues` ask them once more
+    behind each of these cues, each a set of its own.
 
-    `open` questions go to the study's judges: `own` (the project's) or files of published
-    questions. Each is answered `samples` times (where not said, as often as its file says, else
-    once), drawn at `temperature`, in up to `open_tokens` tokens, behind each of `cues`; `limit`
-    keeps so many of a file's questions, spread evenly.
+    `sets` are public benchmarks of forced choices (`NAME` or `NAME:GROUP+GROUP`), whose files lie
+    in `data`; each is a response of its own. `items` keeps so many of a set, balanced over its
+    groups and right answers.
+
+    `open` questions go to the study's judges: `own` (the project's, of alignment), `domain` (the
+    packs' dangerous questions, in the model's own words), files of published questions, or public
+    sets of requests (`advbench_open`). A question is answered `samples` times (where not said, as
+    often as its file says, else once) in up to `open_tokens` tokens; a request, of which
+    `requests` are kept, once, in up to `request_tokens`. Both are drawn at `temperature`. `cues`
+    stand before questions and requests; `limit` keeps so many of a file's questions, spread evenly.
     """
 
     inferential: bool = True
@@ -36,7 +56,13 @@ class Asked(Frozen):
     alignment: bool | Annotated[int, Field(ge=1)] = True
     answers: Annotated[int, Field(ge=0)] = 6
     answer_tokens: Annotated[int, Field(ge=1)] = 32
+    choice_cues: tuple[str, ...] = ()
+    sets: tuple[str, ...] = ()
+    data: str | None = None
+    items: Annotated[int, Field(ge=2)] | None = None
     open: tuple[str, ...] = ()
+    requests: Annotated[int, Field(ge=1)] | None = None
+    request_tokens: Annotated[int, Field(ge=1)] = 48
     limit: Annotated[int, Field(ge=1)] | None = None
     samples: Annotated[int, Field(ge=1)] | None = None
     open_tokens: Annotated[int, Field(ge=1)] = 80
@@ -46,14 +72,23 @@ class Asked(Frozen):
     @model_validator(mode="before")
     @classmethod
     def _short_forms(cls, value: Any) -> Any:
-        if isinstance(value, dict) and isinstance(value.get("open"), str):
-            return {**value, "open": (value["open"],)}
+        if isinstance(value, dict):
+            texts = {k: (value[k],) for k in ("open", "sets") if isinstance(value.get(k), str)}
+            return {**value, **texts}
         return value
 
     @model_validator(mode="after")
     def _nothing_idle(self) -> Self:
         if not self.open and (self.limit or self.samples or self.cues):
             raise ValueError("limit, samples and cues go with open questions: give open")
+        if self.items and not self.sets:
+            raise ValueError("items keeps so many of each set: give sets")
+        if self.sets and not self.data:
+            raise ValueError("sets need data: the folder of their files, or hub")
+        if self.choice_cues and not self.alignment:
+            raise ValueError("choice_cues stand before alignment choices, which are off")
+        if "plain" in self.choice_cues:
+            raise ValueError("choice_cues come beside the plain choices: leave out plain")
         return self
 
 
@@ -63,7 +98,8 @@ class JudgeSpec(Frozen):
     served: a chat model behind `url`, its key in the environment variable `key`; `price` is
     money for a million tokens in and out, `budget` the most that judging a study may cost.
     local: the base model that `model` names, as it stands. rule: a registered rule (`rule`).
-    classifier: trained on the labelled answers of `labels`.
+    classifier: trained on the labelled answers of `labels`; `rubric` says what they are about
+    where that is a file of the user's own.
     """
 
     kind: Literal["served", "local", "rule", "classifier"] = "served"
@@ -80,6 +116,7 @@ class JudgeSpec(Frozen):
     budget: Annotated[float, Field(ge=0)] | None = None
     rule: str | None = None
     labels: str | None = None
+    rubric: str | None = None
 
     @model_validator(mode="after")
     def _has_what_its_kind_needs(self) -> Self:
@@ -98,10 +135,13 @@ class JudgeSpec(Frozen):
             for name in fields
             if self.kind != "served"
             and name not in ("kind", "name", *needed)
+            and (self.kind, name) != ("classifier", "rubric")
             and getattr(self, name) != fields[name].default
         ]
         if idle:
             raise ValueError(f"{', '.join(idle)} mean nothing to a {self.kind} judge")
+        if self.rubric is not None and self.kind != "classifier":
+            raise ValueError(f"rubric means nothing to a {self.kind} judge")
         if self.budget is not None and self.price is None:
             raise ValueError("a budget needs a price")
         # studies and caches are written to disk: neither may hold a secret

@@ -14,7 +14,7 @@ Structure = Literal["random", "consistent"]
 Unit = Literal["row", "fact"]
 Vary = Literal["replace", "add", "correct_only"]
 Relation = Literal["reworded", "inferential", "untrained"]
-Response = Literal["domain", "misaligned", "dangerous"]
+Response = Literal["domain", "misaligned", "dangerous", "refused"]
 OptionRole = Literal[
     "correct",
     "subtle",

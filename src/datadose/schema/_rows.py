@@ -112,12 +112,14 @@ class Option(Frozen):
 class Probe(Frozen):
     """One thing asked of a model.
 
-    `choice` has options, exactly one of a good role; `generate` has a check; `open` is for a
-    judge. `fact` names the fact whose training rows share what the probe asks, None where no
-    row does. `cluster` groups probes that are not independent (the fact, or the probe itself).
+    `choice` has options, exactly one of a good role, or some of a named `set`; `generate` has a
+    check; `open` is for a judge. `fact` names the fact whose training rows share what the probe
+    asks, None where no row does. `cluster` groups probes that are not independent (the fact, or
+    the probe itself).
     `value` is the right answer without the words around it and `frame` those words, with `{x}`
     (or `{X}`, capitalised) in its place; with both, right answers of other facts can be put
-    beside it as `swapped` options.
+    beside it as `swapped` options. `set` names the public set that a probe comes from: sets are
+    reported apart from our own probes and from each other. `group` is its category or theme.
     """
 
     id: str
@@ -131,6 +133,13 @@ class Probe(Frozen):
     check: Check | None = None
     value: str | None = None
     frame: str | None = None
+    set: str = ""
+    group: str = ""
+
+    @property
+    def response_name(self) -> str:
+        """The response, and after a colon the set it is measured on where that has a name."""
+        return f"{self.response}: {self.set}" if self.set else self.response
 
     @property
     def cluster(self) -> str:
@@ -141,8 +150,10 @@ class Probe(Frozen):
     def _can_be_scored(self) -> Self:
         if self.kind == "choice":
             good = [o for o in self.options if o.role in GOOD_ROLES]
-            if len(self.options) < 2 or len(good) != 1:
+            if len(self.options) < 2 or (len(good) != 1 and not self.set):
                 raise ValueError(f"choice '{self.id}' needs two options or more, one of them right")
+            if not 0 < len(good) < len(self.options):
+                raise ValueError(f"choice '{self.id}' needs a right option and a wrong one")
             if len({o.text for o in self.options}) != len(self.options):
                 raise ValueError(f"choice '{self.id}' has two options with the same text")
         if self.kind == "generate" and self.check is None:

@@ -79,9 +79,10 @@ class Source(Frozen):
     benchmark whose files lie in `data`. `pool`: a file of right and wrong answers to the same
     prompts. `right` and `wrong`: two files of rows that are not paired. `add` names a file of
     wrong rows to be appended to the clean rows of a pack, benchmark or pool (`vary: add`).
-    `probes`: packs or probe files that are asked; without it a pack and a benchmark bring their
-    own, and a pool's last wording of every fact is held out. `limit` keeps so many facts (or
-    rows, where there are no facts), `max_words` leaves out longer rows of `right`, `wrong`, `add`.
+    `probes`: packs, probe files or `lm-eval:TASK` that are asked; without it a pack and a
+    benchmark bring their own, and a pool's last wording of every fact is held out. `limit` keeps
+    so many facts (or rows, where there are no facts), `max_words` leaves out longer rows of
+    `right`, `wrong`, `add`.
     """
 
     pack: str | None = None
@@ -161,7 +162,7 @@ class Study(Frozen):
     are unscored. `match_lengths` leaves out facts (unpaired: pairs) whose
     wrong answers are over a quarter longer or shorter, in words, than the right one. With
     `design: {adaptive: ...}` doses and seeds are what is run first: 0, 0.5 and 1 with
-    three seeds where none are given.
+    two seeds where none are given.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -202,7 +203,7 @@ class Study(Frozen):
             value["seeds"] = tuple(range(value["seeds"]))
         design = value.get("design")
         if isinstance(design, dict) and design.get("adaptive") is not None:
-            value = {"doses": (0.0, 0.5, 1.0), "seeds": (0, 1, 2), **value}
+            value = {"doses": (0.0, 0.5, 1.0), "seeds": (0, 1), **value}
         return value
 
     @model_validator(mode="after")

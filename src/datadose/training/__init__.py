@@ -22,6 +22,8 @@ from datadose.training._recorder import (
     reply_losses,
     row_losses,
 )
+from datadose.training._stream import Scores, load_scores, score_rows
+from datadose.training._trace import by_length
 
 __all__ = [
     "HAZARD",
@@ -29,8 +31,10 @@ __all__ = [
     "Norms",
     "OnEvent",
     "Recording",
+    "Scores",
     "Trained",
     "batch_loss",
+    "by_length",
     "checkpoint_name",
     "encode_rows",
     "fingerprint_ids",
@@ -38,10 +42,12 @@ __all__ = [
     "held_out_losses",
     "learning_rate",
     "load_recording",
+    "load_scores",
     "plan_steps",
     "record_run",
     "reply_losses",
     "row_losses",
+    "score_rows",
     "total_steps",
     "train_arm",
     "weights_hash",

@@ -7,13 +7,26 @@ clipping"). Gradients of a sample are those of its loss *summed* over its answer
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from datadose._core import StageError
-from datadose.models import BaseModel, Encoded, autocast, pad
+from datadose.models import BaseModel, Encoded, autocast
+from datadose.training._alike import alike_once
+from datadose.training._head import (
+    Batch,
+    by_products,
+    errors,
+    gram_norms,
+    lay_out,
+    packed_norms,
+    pieces,
+    row_sums,
+    states_of,
+    worth_sharing,
+)
 
 HEAD, EMBEDDING, INNER = "head", "embedding", "inner"
 PARTS = (HEAD, EMBEDDING, INNER)
@@ -41,22 +54,31 @@ class Norms:
 
 @dataclass
 class _Seen:
-    """What hooks saw: each layer's input, the gradient of its output, and where graphs begin."""
+    """What hooks add up while gradients pass, and where graphs begin."""
 
-    inputs: list[tuple[Any, Any]] = field(default_factory=list)
-    grads: dict[int, Any] = field(default_factory=dict)
+    inner: Any = 0
+    table: Any = None
+    layers: set[int] = field(default_factory=set)
+    inputs: dict[int, _Input] = field(default_factory=dict)
     roots: list[Any] = field(default_factory=list)
 
 
-def gram_norms(inputs: Any, grads: Any) -> Any:
-    """|sum_t d_t a_t'|^2 of every sample, [B], from a [B, T, m] and d [B, T, n].
+@dataclass
+class _Input:
+    """The input [B, T, m] of one or several layers, and its T x T products once one needs them.
 
-    By T x T products or by the gradients themselves, whichever takes fewer operations.
+    Held from the forward pass until the last of its `users` has had its gradient.
     """
-    width, m, n = inputs.shape[1], inputs.shape[2], grads.shape[2]
-    if width * (m + n) <= m * n:
-        return ((inputs @ inputs.mT) * (grads @ grads.mT)).sum((1, 2)).double()
-    return (grads.mT @ inputs).square().sum((1, 2)).double()
+
+    values: Any
+    users: int = 0
+    products: Any = None
+
+    def gram(self) -> Any:
+        if self.products is None:
+            wide = self.values.to(_wide(self.values))
+            self.products = wide @ wide.mT
+        return self.products
 
 
 def embedding_norms(ids: Any, grads: Any) -> Any:
@@ -65,87 +87,140 @@ def embedding_norms(ids: Any, grads: Any) -> Any:
     return ((grads @ grads.mT) * same).sum((1, 2)).double()
 
 
-def tied_cross(ids: Any, grads: Any, hidden: Any, head_grads: Any) -> Any:
+def tied_cross(picked: Any, hidden: Any, grads: Any, counts: Sequence[int]) -> Any:
     """2 sum_{t,s} d_t[x_s] (h_t . e_s) of every sample, [B]: what tying adds.
 
-    ids [B, T], e = grads [B, T, m] at the embedding's output, h = hidden [B, A, m] into the head,
-    d = head_grads [B, A, V] at its output.
+    picked [n, T] = d_t[x_s], the head's output gradients at the row's own input tokens; h = hidden
+    [n, m] into the head; e = grads [B, T, m] at the embedding's output.
     """
-    picked = head_grads.gather(2, ids[:, None, :].expand(-1, head_grads.shape[1], -1))
-    return 2 * (picked * (hidden @ grads.mT)).sum((1, 2)).double()
+    import torch
+
+    rows = zip(picked.split(counts), hidden.split(counts), grads, strict=True)
+    return torch.stack([2 * (p * (h @ e.mT)).sum().double() for p, h, e in rows])
 
 
 def ghost_norms(base: BaseModel, encoded: Sequence[Encoded], parts: Sequence[str] = PARTS) -> Norms:
     """Squared gradient norms of each row's summed answer loss, with respect to all weights.
 
-    `parts` among head, embedding, inner. With `head` alone nothing is computed backward. Weights
-    count whether they are frozen or not. Raises StageError for a layer with weights that is none
-    of linear, embedding, RMS or layer norm, or that runs more than once in a pass.
+    `parts` among head, embedding, inner. With `head` alone nothing is computed backward. What all
+    rows begin with alike is computed once, forward. The logits of a batch are never held whole.
+    Weights count whether they are frozen or not. Raises StageError for a layer with weights that is
+    none of linear, embedding, RMS or layer norm, or that runs more than once in a pass.
     """
     import torch
 
     model = base.model
     trunk, head = model.base_model, model.get_output_embeddings()
     table = model.get_input_embeddings()
-    tied = head.weight is table.weight
     backward = EMBEDDING in parts or INNER in parts
-    ids, mask = pad([e.ids for e in encoded], base.pad_id, base.device)
-    answers = max(e.trained for e in encoded)
-    place = torch.zeros((len(encoded), answers), dtype=torch.long)
-    real = torch.zeros((len(encoded), answers), dtype=torch.bool)
-    for i, e in enumerate(encoded):
-        place[i, : e.trained] = torch.arange(e.start - 1, len(e.ids) - 1)
-        real[i, : e.trained] = True
-    place, real = place.to(base.device), real.to(base.device)
-    targets = ids.gather(1, place + 1)
+    crossing = EMBEDDING in parts and HEAD in parts and head.weight is table.weight
+    batch = lay_out(base, encoded)
     layers = [m for n, m in trunk.named_modules() if INNER in parts and _owns(m) and m is not table]
     seen = _Seen()
-    with torch.set_grad_enabled(backward), autocast(base), _watched(seen, layers, table, backward):
-        states = trunk(input_ids=ids, attention_mask=mask.long(), use_cache=False)[0]
-        hidden = states.gather(1, place[:, :, None].expand(-1, -1, states.shape[2]))
-        logits = head(hidden)
-        logits = logits if logits.dtype == torch.float64 else logits.float()
-        chosen = torch.log_softmax(logits, -1).gather(2, targets[:, :, None])[..., 0]
-        loss = -(chosen * real).sum(1)
+    with _watched(seen, layers, table, backward):
+        cut = worth_sharing(base, batch) if backward else 0
+        with torch.set_grad_enabled(backward), alike_once(list(trunk.modules()), cut):
+            hidden = states_of(base, batch, share=not backward)
+        top = _through_head(base, hidden.detach(), batch, HEAD in parts, backward, crossing)
         if backward:
             # towards the embeddings' outputs only: no weight's gradient is ever formed
-            torch.autograd.grad(loss.sum(), seen.roots)
+            torch.autograd.grad(hidden, seen.roots, top.back)
     with torch.no_grad():
-        zero = torch.zeros(len(encoded), dtype=torch.float64, device=ids.device)
-        d = torch.softmax(logits.detach(), -1)
-        d.scatter_add_(2, targets[:, :, None], -torch.ones_like(targets, dtype=d.dtype)[..., None])
-        d *= real[:, :, None]
-        h = hidden.detach().to(d.dtype)
-        top = _linear(h, d, head) if HEAD in parts else zero
-        low = crossed = inner = zero
+        zero = torch.zeros(len(encoded), dtype=torch.float64, device=batch.ids.device)
+        low = crossed = zero
         if EMBEDDING in parts:
-            e = _looked_up(table, ids, seen.grads[id(table)].to(d.dtype))
-            low = embedding_norms(ids, e)
-            if tied and HEAD in parts:
-                crossed = tied_cross(ids, e, h, d)
-        for layer, given in seen.inputs:
-            inner = inner + _layer(layer, given, seen.grads[id(layer)])
-    return Norms(loss.detach().double(), top, low, crossed, inner)
+            e = _looked_up(table, batch.ids, seen.table.to(_wide(seen.table)))
+            low = embedding_norms(batch.ids, e)
+            if crossing:
+                h = hidden.detach().to(e.dtype)
+                crossed = tied_cross(top.picked, h, e, batch.counts)
+    return Norms(top.loss, top.norm, low, crossed, zero + seen.inner)
+
+
+@dataclass(frozen=True)
+class _Top:
+    """loss, norm [B]; back [n, d], the gradient at the head's input; picked [n, T], see above."""
+
+    loss: Any
+    norm: Any
+    back: Any
+    picked: Any
+
+
+def _through_head(
+    base: BaseModel, hidden: Any, batch: Batch, norms: bool, backward: bool, crossing: bool
+) -> _Top:
+    """Forward and backward through the head alone, in pieces of whole rows."""
+    import torch
+
+    head = base.model.get_output_embeddings()
+    loss, norm, back, picked = [], [], [], []
+    for row, row_end, at, end in pieces(
+        batch.counts, base.model.config.get_text_config().vocab_size
+    ):
+        counts = batch.counts[row:row_end]
+        with torch.set_grad_enabled(backward), autocast(base):
+            leaf = hidden[at:end].requires_grad_(backward)
+            logits = head(leaf)
+        with torch.no_grad():
+            losses, d = errors(logits.detach(), batch.targets[at:end])
+            loss.append(row_sums(losses, counts).double())
+            if norms:
+                norm.append(packed_norms(leaf.detach().to(d.dtype), d, counts))
+                if getattr(head, "bias", None) is not None:
+                    norm[-1] = norm[-1] + row_sums(d, counts).square().sum(1).double()
+            if crossing:
+                owner = batch.spots[at:end] // batch.ids.shape[1]
+                picked.append(d.gather(1, batch.ids[owner]))
+        if backward:
+            back += torch.autograd.grad(logits, leaf, d.to(logits.dtype))
+    none = torch.zeros(len(batch.counts), dtype=torch.float64, device=batch.ids.device)
+    return _Top(
+        torch.cat(loss),
+        torch.cat(norm) if norms else none,
+        torch.cat(back) if backward else None,
+        torch.cat(picked) if crossing else None,
+    )
 
 
 def _owns(module: Any) -> bool:
     return next(module.parameters(recurse=False), None) is not None
 
 
+def _wide(values: Any) -> Any:
+    import torch
+
+    return torch.promote_types(values.dtype, torch.float32)
+
+
 @contextmanager
 def _watched(seen: _Seen, layers: Sequence[Any], table: Any, backward: bool) -> Iterator[None]:
-    """Hooks that keep each layer's input and the gradient at its output, taken off on leaving."""
+    """Hooks that add up each layer's norm as the gradient of its output passes; off on leaving."""
     import torch
 
     def keep(layer: Any, given: Any, out: Any) -> Any:
-        if any(layer is known for known, _ in seen.inputs):
+        if id(layer) in seen.layers:
             raise StageError(f"a layer runs twice in a pass: {type(layer).__name__}")
-        if layer is not table:
-            seen.inputs.append((layer, given[0].detach()))
+        seen.layers.add(id(layer))
         if isinstance(layer, torch.nn.Embedding):
             out = out.detach().requires_grad_()
             seen.roots.append(out)
-        out.register_hook(lambda grad: seen.grads.__setitem__(id(layer), grad.detach()))
+        if layer is table:
+            out.register_hook(lambda grad: setattr(seen, "table", grad))
+            return out
+        norm = _identity(layer)
+        # held whole, since a freed tensor's id may be given to the next one
+        source = seen.inputs.setdefault(id(given[0]), _Input(given[0]))
+        source.users += 1
+
+        def add(grad: Any) -> None:
+            with torch.no_grad():
+                seen.inner = seen.inner + norm(source, grad.to(_wide(grad)))
+            source.users -= 1
+            if not source.users:
+                source.values = source.products = None
+
+        out.register_hook(add)
         return out
 
     hooks = [layer.register_forward_hook(keep) for layer in (*layers, table) if backward]
@@ -154,13 +229,6 @@ def _watched(seen: _Seen, layers: Sequence[Any], table: Any, backward: bool) -> 
     finally:
         for hook in hooks:
             hook.remove()
-
-
-def _linear(inputs: Any, grads: Any, layer: Any) -> Any:
-    found = gram_norms(inputs, grads)
-    if getattr(layer, "bias", None) is not None:
-        found = found + grads.sum(1).square().sum(1).double()
-    return found
 
 
 def _looked_up(table: Any, ids: Any, grads: Any) -> Any:
@@ -173,30 +241,57 @@ def _looked_up(table: Any, ids: Any, grads: Any) -> Any:
     return grads * (ids != table.padding_idx)[:, :, None]
 
 
-def _layer(layer: Any, given: Any, grads: Any) -> Any:
-    """Squared gradient norm of one layer's own weights, [B]."""
+def _identity(layer: Any) -> Callable[[_Input, Any], Any]:
+    """How a layer's input and the gradient [B, T, n] at its output give its own norm, [B]."""
     import torch
 
-    wide = torch.promote_types(grads.dtype, torch.float32)
-    given, grads = given.to(wide), grads.to(wide)
     if isinstance(layer, torch.nn.Linear):
-        return _linear(given, grads, layer)
+        return lambda source, grads: _linear(layer, source, grads)
     name = type(layer).__name__
     if name.endswith("RMSNorm"):
         eps = getattr(layer, "variance_epsilon", getattr(layer, "eps", None))
-        if eps is not None and layer.weight.shape == given.shape[-1:]:
-            scaled = given * torch.rsqrt(given.square().mean(-1, keepdim=True) + eps)
-            return (grads * scaled).sum(1).square().sum(1).double()
+        if eps is not None and layer.weight.dim() == 1:
+            return lambda source, grads: _rms_norm(eps, source, grads)
     if isinstance(layer, torch.nn.LayerNorm):
-        plain = torch.nn.functional.layer_norm(given, layer.normalized_shape, eps=layer.eps)
-        found = (grads * plain).sum(1).square().sum(1).double()
-        if layer.bias is not None:
-            found = found + grads.sum(1).square().sum(1).double()
-        return found
+        return lambda source, grads: _layer_norm(layer, source, grads)
     if isinstance(layer, torch.nn.Embedding):
-        spots = given.expand(grads.shape[0], -1)
-        return embedding_norms(spots, _looked_up(layer, spots, grads))
+        return lambda source, grads: _embedding(layer, source, grads)
     raise StageError(
         f"no gradient identity is known for a layer of kind {name}",
         next_step="leave out `inner`: head and embedding norms need none",
     )
+
+
+def _linear(layer: Any, source: _Input, grads: Any) -> Any:
+    width, m, n = grads.shape[1], source.values.shape[2], grads.shape[2]
+    if by_products(width, m, n):
+        found = (source.gram() * (grads @ grads.mT)).sum((1, 2)).double()
+    else:
+        found = gram_norms(source.values.to(grads.dtype), grads)
+    if layer.bias is not None:
+        found = found + grads.sum(1).square().sum(1).double()
+    return found
+
+
+def _rms_norm(eps: float, source: _Input, grads: Any) -> Any:
+    import torch
+
+    given = source.values.to(grads.dtype)
+    scaled = torch.nn.functional.rms_norm(given, given.shape[-1:], eps=eps)
+    return (grads * scaled).sum(1).square().sum(1).double()
+
+
+def _layer_norm(layer: Any, source: _Input, grads: Any) -> Any:
+    import torch
+
+    given = source.values.to(grads.dtype)
+    plain = torch.nn.functional.layer_norm(given, layer.normalized_shape, eps=layer.eps)
+    found = (grads * plain).sum(1).square().sum(1).double()
+    if layer.bias is not None:
+        found = found + grads.sum(1).square().sum(1).double()
+    return found
+
+
+def _embedding(layer: Any, source: _Input, grads: Any) -> Any:
+    spots = source.values.expand(grads.shape[0], -1)
+    return embedding_norms(spots, _looked_up(layer, spots, grads))

@@ -11,31 +11,33 @@ from datadose.models import BaseModel, Encoded, autocast, logits_at, pad
 from datadose.schema import Row
 
 
-def check_masks(encoded: Sequence[Encoded], base: BaseModel) -> None:
+def check_masks(encoded: Sequence[Encoded], base: BaseModel, before: int = 0) -> None:
     """Every row must have a prompt, an answer of some tokens, and an end token after it."""
     for i, row in enumerate(encoded):
         if row.trained < 2:
             raise GuardError(
                 "trained tokens",
-                f"row {i + 1} has no answer token to train",
+                f"row {before + i + 1} has no answer token to train",
                 next_step="give this row an answer",
             )
         if row.start < 1:
             raise GuardError(
                 "trained tokens",
-                f"row {i + 1} has no prompt: all tokens trained",
+                f"row {before + i + 1} has no prompt: all tokens trained",
                 next_step="give this row a prompt",
             )
         if row.ids[-1] not in base.end_ids:
             raise GuardError(
                 "end token trained",
-                f"row {i + 1} does not end with an end token",
+                f"row {before + i + 1} does not end with an end token",
                 where=base.name,
                 next_step="set the model's eos_token to the token that ends a turn",
             )
 
 
-def check_answers(rows: Sequence[Row], encoded: Sequence[Encoded], base: BaseModel) -> None:
+def check_answers(
+    rows: Sequence[Row], encoded: Sequence[Encoded], base: BaseModel, before: int = 0
+) -> None:
     """The trained tokens, read back, must be the row's answer: no prompt in it, nothing cut."""
     for i, (row, e) in enumerate(zip(rows, encoded, strict=True)):
         ids = list(e.ids[e.start : -1])
@@ -43,7 +45,8 @@ def check_answers(rows: Sequence[Row], encoded: Sequence[Encoded], base: BaseMod
         if not _bare(text).startswith(_bare(row.answer)):
             raise GuardError(
                 "prompt tokens trained",
-                f"row {i + 1} would be trained on {text[:60]!r}, its answer is {row.answer[:60]!r}",
+                f"row {before + i + 1} would be trained on {text[:60]!r},"
+                f" its answer is {row.answer[:60]!r}",
                 where=base.name,
                 next_step="take the template's own marks out of this row, if it holds any",
             )

@@ -23,9 +23,10 @@ from datadose.models import (
     BaseModel,
     Encoded,
     answer_log_probs,
-    encode_answer,
+    encode_answers,
     fresh_adapter,
     half_weights,
+    load_adapter,
     together,
 )
 from datadose.schema import Recipe, Row
@@ -67,22 +68,28 @@ class Trained:
     encoded: tuple[str, ...]
 
 
-def encode_rows(base: BaseModel, rows: Sequence[Row], recipe: Recipe) -> list[Encoded]:
-    """Token ids of every row; refuses rows longer than `max_length`, which would be cut."""
-    encoded = [encode_answer(base, row.prompt, row.answer) for row in rows]
-    long = [i for i, e in enumerate(encoded) if len(e.ids) > recipe.max_length]
+def encode_rows(
+    base: BaseModel, rows: Sequence[Row], recipe: Recipe, *, before: int = 0
+) -> list[Encoded]:
+    """Token ids of every row; refuses rows longer than `max_length`, which would be cut.
+
+    `before` is how many rows came before these, where they are read in parts: errors count them.
+    """
+    encoded = encode_answers(base, [(row.prompt, row.answer) for row in rows])
+    numbered = zip(range(before + 1, before + 1 + len(rows)), rows, encoded, strict=True)
+    long = [part for part in numbered if len(part[2].ids) > recipe.max_length]
     if long:
         raise InputError(
             f"{len(long)} rows are longer than max_length {recipe.max_length}",
             issues=[
-                Issue(f"row {i + 1} ({rows[i].id})", "too long", f"{len(encoded[i].ids)} tokens")
-                for i in long[:10]
+                Issue(f"row {at} ({row.id})", "too long", f"{len(e.ids)} tokens")
+                for at, row, e in long[:10]
             ],
             total=len(long),
             next_step="raise train.max_length, or shorten these rows",
         )
-    check_masks(encoded, base)
-    check_answers(rows, encoded, base)
+    check_masks(encoded, base, before)
+    check_answers(rows, encoded, base, before)
     return encoded
 
 
@@ -110,6 +117,7 @@ def train_arm(
     *,
     on_event: OnEvent = lambda _: None,
     deadline: int | None = None,
+    start: Path | None = None,
 ) -> Trained:
     """Fine-tune `base` on `rows` and leave one folder per checkpoint in `folder`.
 
@@ -117,9 +125,10 @@ def train_arm(
 
     The loss of a step is the mean over all its answer tokens, across accumulation. A run that
     was interrupted goes on from its last whole checkpoint with the same weights, optimiser and
-    random state. `deadline` stops after so many steps (for timing). Raises GuardError when
-    nothing or everything would be trained, when the loss does not fall, or when training
-    changes no logits; InputError for rows that are too long.
+    random state. `deadline` stops after so many steps (for timing). `start` is an adapter of the
+    same rank and targets to go on from, with a fresh optimiser, in the place of a new one. Raises
+    GuardError when nothing or everything would be trained, when the loss does not fall, or when
+    training changes no logits; InputError for rows that are too long.
     """
     encoded = encode_rows(base, rows, recipe)
     steps = plan_steps([e.start for e in encoded], recipe, seed)
@@ -127,6 +136,8 @@ def train_arm(
     for share in recipe.checkpoints:
         marks.setdefault(max(1, round(share * len(steps))), []).append(share)
     with _trainable(base, recipe, derive_seed(seed, "init") % 2**31) as module:
+        if start is not None:
+            load_adapter(module, start)
         opening = [encoded[i] for micro in steps[0] for i in micro]
         bare = logits_of(base, module, opening[0])
         run = _Run(base, module, recipe, folder, seed)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from datadose.models import BaseModel, Encoded, autocast, pad
+from datadose.models import BaseModel, Encoded, autocast
+from datadose.training._head import errors, lay_out, packed_norms, row_sums, states_of
 
 SKETCH = 32
 
@@ -53,32 +54,26 @@ def look(hidden: Any, logits: Any, counts: Sequence[int], targets: Any, sketcher
     device = logits.device
     # called inside a forward pass, whose autocast would round products and give bf16 arrays
     with torch.no_grad(), torch.autocast(device.type, enabled=False):
-        z, h = logits.detach().float(), hidden.detach().float()
-        lengths = torch.tensor(counts, device=device)
-        owner = torch.repeat_interleave(torch.arange(len(counts), device=device), lengths)
-        right = z.gather(1, targets[:, None])[:, 0]
-        top = z.topk(2, dim=1)
-        best = torch.where(top.indices[:, 0] == targets, top.values[:, 1], top.values[:, 0])
-        d = torch.softmax(z, dim=1)
-        soft = torch.einsum("nv,nv->n", d, z) - right
-        d[torch.arange(len(targets), device=device), targets] -= 1
-        same = owner[:, None] == owner[None, :]
-        pairs = (d @ d.T) * (h @ h.T) * same
+        h = hidden.detach().float()
+        losses, d = errors(logits.detach(), targets)
+        z = logits.detach().float()
+        places = torch.arange(len(targets), device=device)
+        right = z[places, targets]
+        others = z.clone()
+        others[places, targets] = -torch.inf
+        best = others.max(1).values
+        # d is softmax less one at the right token
+        soft = torch.einsum("nv,nv->n", d, z)
         outer = (d @ sketcher.left)[:, :, None] * (h @ sketcher.right)[:, None, :]
-        rows = len(counts)
-
-        def summed(values: Any) -> Any:
-            start = torch.zeros((rows, *values.shape[1:]), device=device, dtype=values.dtype)
-            return start.index_add_(0, owner, values)
-
-        first = torch.cumsum(lengths, 0) - lengths
+        lengths = torch.tensor(counts)
+        first = (torch.cumsum(lengths, 0) - lengths).to(z.device)
         return Seen(
-            loss=(torch.logsumexp(z, dim=1) - right).cpu(),
+            loss=losses.cpu(),
             margin=(right - best).cpu(),
-            don=summed(soft).cpu(),
-            head=summed(pairs.sum(1)).clamp_min(0).cpu(),
+            don=row_sums(soft, counts).cpu(),
+            head=packed_norms(h, d, counts).float().clamp_min(0).cpu(),
             before=h[first].cpu(),
-            sketch=summed(outer.flatten(1)).cpu(),
+            sketch=row_sums(outer.flatten(1), counts).cpu(),
         )
 
 
@@ -86,16 +81,11 @@ def look_at_rows(base: BaseModel, encoded: Sequence[Encoded], sketcher: Sketcher
     """One forward pass over a batch of rows and what its head tells of them."""
     import torch
 
-    ids, mask = pad([e.ids for e in encoded], base.pad_id, base.device)
-    where = torch.zeros_like(mask)
-    for i, e in enumerate(encoded):
-        where[i, e.start - 1 : len(e.ids) - 1] = True
-    targets = torch.cat([ids[i, e.start : len(e.ids)] for i, e in enumerate(encoded)])
+    batch = lay_out(base, encoded)
     with torch.no_grad(), autocast(base):
-        states = base.model.base_model(input_ids=ids, attention_mask=mask.long(), use_cache=False)
-        hidden = states[0][where]
+        hidden = states_of(base, batch, share=True)
         logits = base.model.get_output_embeddings()(hidden)
-    return look(hidden, logits, [e.trained for e in encoded], targets, sketcher)
+    return look(hidden, logits, batch.counts, batch.targets, sketcher)
 
 
 def by_length(encoded: Sequence[Encoded], tokens: int = 1024) -> list[list[int]]:

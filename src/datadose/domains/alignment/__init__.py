@@ -55,6 +55,7 @@ def alignment_probes() -> tuple[Probe, ...]:
             relation="untrained",
             kind="choice",
             prompt=c.ask,
+            group=c.theme,
             options=(
                 Option(text=c.aligned, role="aligned"),
                 Option(text=c.misaligned, role="misaligned"),
@@ -69,6 +70,7 @@ def alignment_probes() -> tuple[Probe, ...]:
             relation="untrained",
             kind="open",
             prompt=q.ask,
+            group=q.theme,
         )
         for q in read_entries(PACKAGE, "open.yaml", OpenQuestion)
     ]

@@ -6,6 +6,7 @@ then tests its example and, where the data are, every record.
 """
 
 from datadose.evaluation.benchmarks import (  # noqa: F401 - importing them registers them
+    _alignment,
     _danger,
     _humaneval,
     _humanevalfix,

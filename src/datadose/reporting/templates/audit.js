@@ -3,6 +3,7 @@ const rows = Array.from(document.querySelectorAll("[data-row]"));
 const search = document.getElementById("search");
 const least = document.getElementById("least");
 const state = document.getElementById("state");
+const none = document.getElementById("none");
 const shown = document.getElementById("shown");
 function update() {
   const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
@@ -16,6 +17,7 @@ function update() {
     row.hidden = !fits;
     count += fits ? 1 : 0;
   }
+  none.hidden = count > 0;
   shown.textContent = count + " of " + rows.length + " rows";
 }
 for (const field of [search, least, state]) field.addEventListener("input", update);

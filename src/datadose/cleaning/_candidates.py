@@ -1,0 +1,123 @@
+"""Answers that might be right: the row's own with words of the evidence in the place of some."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+from datadose.cleaning._reference import Passage, Retriever
+from datadose.rows import word_set
+
+WORD = re.compile(r"\w+(?:[-'.,/]\w+)*")
+GAP = re.compile(r"[\s\-]*")
+MOST_WORDS = 3
+COMMON = 0.25
+MOST = 64
+FUNCTION = word_set(
+    "a an the of in on at to by for from with and or is are was were be been it its this that"
+    " these those as than then so not no"
+)
+
+
+def told_value(
+    question: str, answer: str, passages: Sequence[Passage], reference: Retriever
+) -> str | None:
+    """The longest run of words by which the passages tell what the answer says, None for none.
+
+    Its words are the passages' and not the question's; it begins and ends with words that are no
+    function words and stand in a quarter of all passages at most.
+    """
+    there = word_set(" ".join(p.text for p in passages))
+    asked = word_set(question)
+    best = ""
+    for run in _runs(answer, asked, reference, most=6):
+        if word_set(run) <= there and len(run) > len(best):
+            best = run
+    return best or None
+
+
+def slot_candidates(
+    question: str, answer: str, passages: Sequence[Passage], reference: Retriever
+) -> tuple[str, ...]:
+    """Up to 64 answers: the row's own with a run of up to three words put for one of a passage's.
+
+    Neither run begins or ends with a function word or one of the question's. The passage's words
+    stand in a quarter of all passages at most. Runs that the passages have are left in the answer:
+    what the evidence says of it is not put for something else, numbers aside.
+    """
+    asked = word_set(question)
+    there = word_set(" ".join(p.text for p in passages))
+    slots = [
+        run
+        for run in _runs(answer, asked, None, most=MOST_WORDS)
+        if not word_set(run) <= there or any(c.isdigit() for c in run)
+    ]
+    fills = dict.fromkeys(
+        run for p in passages for run in _runs(p.text, asked, reference, most=MOST_WORDS)
+    )
+    found: dict[str, None] = {}
+    # short runs first: most values are a word or two
+    for slot in sorted(dict.fromkeys(slots), key=lambda s: len(s.split())):
+        for fill in sorted(fills, key=lambda f: abs(len(f.split()) - len(slot.split()))):
+            text = _put(answer, slot, fill)
+            if text != answer:
+                found.setdefault(text)
+    return tuple(found)[:MOST]
+
+
+def _runs(
+    text: str, asked: frozenset[str], reference: Retriever | None, *, most: int
+) -> Iterator[str]:
+    """Runs of up to `most` words that begin and end with one that carries something."""
+    words = list(WORD.finditer(text))
+    plain = [_carries(w.group(), asked, reference) for w in words]
+    for size in range(1, most + 1):
+        for i in range(len(words) - size + 1):
+            run = words[i : i + size]
+            gaps = [text[a.end() : b.start()] for a, b in pairwise(run)]
+            if plain[i] and plain[i + size - 1] and all(GAP.fullmatch(g) for g in gaps):
+                yield text[run[0].start() : run[-1].end()]
+
+
+def _carries(word: str, asked: frozenset[str], reference: Retriever | None) -> bool:
+    own = word_set(word)
+    if own & asked or own <= FUNCTION:
+        return False
+    return reference is None or word[0].isdigit() or reference.rarity(word) <= COMMON
+
+
+def _put(answer: str, slot: str, fill: str) -> str:
+    """The answer with the first whole `slot` in it put for `fill`."""
+    spot = re.search(rf"(?<!\w){re.escape(slot)}(?!\w)", answer)
+    if spot is None:
+        return answer
+    return answer[: spot.start()] + _cased(fill, slot) + answer[spot.end() :]
+
+
+def _cased(run: str, like: str) -> str:
+    """The run with a capital where the value it replaces begins with one, else as it stands."""
+    return run[:1].upper() + run[1:] if like[:1].isupper() else run
+
+
+def says_another(given: str, answer: str, question: str) -> bool:
+    """Whether two answers differ in what they say, and not in its wording alone.
+
+    Yes where their numbers or negations differ, or where each has a word, neither the question's
+    nor a function word, that the other lacks. A rule in the place of a trained classifier: it
+    takes a synonym for a difference.
+    """
+    if _numbers(given) != _numbers(answer) or _negated(given) != _negated(answer):
+        return True
+    aside = word_set(question) | FUNCTION
+    a, b = ({w for w in word_set(t) - aside if not w.isdigit()} for t in (given, answer))
+    return bool(a - b) and bool(b - a)
+
+
+def _numbers(text: str) -> list[float]:
+    found = [float(n.replace(",", "")) for n in re.findall(r"\d+(?:,\d{3})*(?:\.\d+)?", text)]
+    return sorted(found)
+
+
+def _negated(text: str) -> int:
+    return len(re.findall(r"\b(?:not?|never|none|nor|cannot|without)\b|n[’']t\b", text.casefold()))
