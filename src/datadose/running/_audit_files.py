@@ -136,6 +136,11 @@ def warnings(audit: Audit) -> tuple[str, ...]:
             "Whether consistent errors would be found is not known: no fact has several wordings"
             " that share a value."
         )
+    if not audit.labels and not audit.checked:
+        found.append(
+            "Detectors were measured on errors made by rule; real ones can be far harder to find,"
+            " and no row is labelled or checked here."
+        )
     if audit.share.method == "model-based":
         found.append("The share is model-based; label some rows (--label 60) for real limits.")
     if "code" in audit.calibration.how:
