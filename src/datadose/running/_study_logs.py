@@ -44,10 +44,10 @@ def write_study_logs(
         )
         probes = {p.id: p for p in design.probes[found.pool]}
         pairs = [(probes[o.probe], o) for o in found.outcomes]
-        for response, choice in dict.fromkeys((p.response, p.kind == "choice") for p, _ in pairs):
-            asked = [
-                (p, o) for p, o in pairs if (p.response, p.kind == "choice") == (response, choice)
-            ]
+        # a public set, and choices behind a cue, are never pooled with our own probes
+        groups = [(p.response_name, p.kind == "choice") for p, _ in pairs]
+        for response, choice in dict.fromkeys(groups):
+            asked = [x for x, g in zip(pairs, groups, strict=True) if g == (response, choice)]
             counts = summarise_counts([answered_probe(p, o) for p, o in asked], choice)
             kind = "choice" if choice else "generate"
             head = {"task": f"{found.pool}/{response}/{kind}", "response": response, "kind": kind}
