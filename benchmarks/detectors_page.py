@@ -155,9 +155,14 @@ def run_row(r: Run) -> list[str]:
         other["name"],
         two(other["truth"]["all"]["auroc"]),
         found,
-        "none" if (share := r["choices"]["all"]["share"]) is None
-        else f"{share[0]:.2f} (at most {share[1]:.2f})",
+        shared(r),
     ]  # fmt: skip
+
+
+def shared(r: Run) -> str:
+    """The model-based share of a run, with its upper limit."""
+    share = r["choices"]["all"]["share"]
+    return "none" if share is None else f"{share[0]:.2f} (at most {share[1]:.2f})"
 
 
 def detector_table(runs: list[Run]) -> list[str]:
@@ -274,7 +279,8 @@ def real_part(runs: list[Run]) -> list[str]:
     ]
     head = ("data", "right + wrong", "longest row", "epochs", "chosen", "planted", "AUROC", "AP",
             "precision", "best in hindsight", "regret", "length", "prompt words", "prompt loss",
-            "answer words")  # fmt: skip
+            "answer words",
+            "share without labels")  # fmt: skip
     rows = []
     for r in runs:
         best, regret = chosen(r), r["choices"]["all"]["regret"]["all"]
@@ -291,6 +297,7 @@ def real_part(runs: list[Run]) -> list[str]:
             *(f"{a:.2f} ({b:.2f} to {c:.2f})" for a, b, c in (words["prompt"],)),
             two(r["prompt"]["prompt loss"]),
             *(f"{a:.2f} ({b:.2f} to {c:.2f})" for a, b, c in (words["answer"],)),
+            shared(r),
         ])  # fmt: skip
     lines += table(head, rows)
     names = sorted({x["name"] for r in runs for x in r["choices"]["all"]["table"] if "truth" in x})
@@ -301,6 +308,13 @@ def real_part(runs: list[Run]) -> list[str]:
         ["detector", *(f"{r['set']}: {f}" for r in runs for f in ("AUROC", "AP", "precision"))],
         [[n, *(v for x in found for v in figures(x, "all"))] for n, found in keyed],
     )
+    small = {r["set"]: r["counts"]["all"] for r in runs if r["counts"]["all"][1] < 540}
+    if small:
+        lines += [
+            "Wanted were 300 + 300 rows each, less what is planted; fewer in "
+            + ", ".join(f"{n} ({k - w} + {w})" for n, (w, k) in small.items()) + ".",
+            "",
+        ]  # fmt: skip
     have = {r["set"] for r in runs}
     left = [s for s in ("humanevalpack", "betley", "medmcqa", "truthfulqa") if s not in have]
     if left:

@@ -25,6 +25,8 @@ def share(lower: float, estimate: float, upper: float) -> Share:
         (share(0.0, 0.02, 0.06), [], "can't say"),
         (share(0.0, 0.02, 0.06), [Limits("h", "domain")], "can't say"),
         (Share(None, None, None, 0.95, "none"), [DOMAIN], "can't say"),
+        (Share(0.02, 0.0, 0.06, 0.95, "model-based"), [DOMAIN], "can't say"),
+        (Share(0.02, 0.0, 0.12, 0.95, "model-based"), [DOMAIN], "clean first"),
     ],
 )
 def test_actions(found: Share, limits: list[Limits], action: str) -> None:

@@ -52,7 +52,8 @@ def verdict(share: Share, limits: Sequence[Limits]) -> Verdict:
     don't fine-tune: the share's lower limit is above the upper limit of a parity dose, so that
     the tuned model is worse than its base. leave: its upper limit is below the lower limit of
     every benchmark dose there is. can't say: there is no share, or no benchmark dose has a lower
-    limit. Else: clean first.
+    limit, or a share that is model-based alone would say leave: real errors that look unlike
+    planted ones are beyond its limits. Else: clean first.
     """
     if share.estimate is None or share.lower is None or share.upper is None:
         return Verdict("can't say", "there is no estimate of the wrong share")
@@ -71,6 +72,12 @@ def verdict(share: Share, limits: Sequence[Limits]) -> Verdict:
     first = min(known, key=lambda x: x.harm or 0.0)
     assert first.harm is not None
     named = f"{first.harm:.3g} ({first.response}, {first.series})"
+    if share.upper < first.harm and share.method == "model-based":
+        why = (
+            f"at most {share.upper:.3g} of the rows are wrong if real errors look like planted"
+            f" ones, below the lowest limit {named}; label some rows to know"
+        )
+        return Verdict("can't say", why, predicted)
     if share.upper < first.harm:
         why = f"at most {share.upper:.3g} of the rows are wrong, below the lowest limit {named}"
         return Verdict("leave", why, predicted)

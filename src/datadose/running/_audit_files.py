@@ -136,6 +136,11 @@ def warnings(audit: Audit) -> tuple[str, ...]:
             "Whether consistent errors would be found is not known: no fact has several wordings"
             " that share a value."
         )
+    if not audit.labels and not audit.checked:
+        found.append(
+            "Detectors were measured on errors made by rule; real ones can be far harder to find,"
+            " and no row is labelled or checked here."
+        )
     if audit.share.method == "model-based":
         found.append("The share is model-based; label some rows (--label 60) for real limits.")
     if "code" in audit.calibration.how:
@@ -231,6 +236,11 @@ def _command(audit: Audit, source: Path, folder: Path) -> str:
         parts += [] if path is None else [f"--{name}", path]
     if told.labeller_error:
         parts += ["--labeller-error", f"{told.labeller_error:g}"]
+    if (judge := told.judge) is not None:
+        # what a file said besides (a key's variable, limits, a price) is not told again
+        short = {"served": f"{judge.url}#{judge.model}", "local": f"local:{judge.model}"}
+        short |= {"rule": f"rule:{judge.rule}", "classifier": f"classifier:{judge.labels}"}
+        parts += ["--judge", short[judge.kind]]
     return shlex.join(map(str, parts))
 
 
