@@ -51,7 +51,7 @@ forwards and back.
 
 
 def page(found: Sequence[Found]) -> str:
-    """The whole page; parts that were not run are not in it."""
+    """The whole page; a part that was not run says so."""
     text = HEAD
     for part, head, table in (
         ("compare", COMPARE, compared),
@@ -59,8 +59,7 @@ def page(found: Sequence[Found]) -> str:
         ("recorder", RECORDER, recorded),
     ):
         own = [f for f in found if f["part"] == part]
-        if own:
-            text += head + "\n" + "\n".join(table(own)) + "\n"
+        text += head + "\n" + ("\n".join(table(own)) if own else "Not run yet.") + "\n"
     return text
 
 

@@ -142,7 +142,7 @@ def view(work: Path, shots: Path) -> list[str]:
         look.wait_for(log.eval.model)
         look.shoot(shots / "log.png")
         look.follow(f"/sample/{sample.id}/")
-        look.wait_for(sample.metadata["long_answer"][:40])
+        look.wait_for(str(sample.input).rpartition("**Question:** ")[2][:40])
         look.shoot(shots / "sample.png")
         # the viewer asks for a file of settings that a folder of logs need not have
         amiss = [c for c in look.complaints if "/api/flow?" not in c]

@@ -43,12 +43,12 @@ CLOSE = 1e-3
 TASKS = {
     "mmlu_professional_law": (
         *("mmlu:professional_law", "mmlu/default/mmlu_professional_law.yaml"),
-        *(32, 75),
+        *(32, 100),
     ),
     "medmcqa": ("medmcqa", "medmcqa/medmcqa.yaml", 32, 150),
-    "pubmedqa": ("pubmedqa", "pubmedqa/pubmedqa.yaml", 32, 50),
-    "truthfulqa_mc1": ("truthfulqa_mc1", "truthfulqa/truthfulqa_mc1.yaml", 8, 30),
-    "truthfulqa_mc2": ("truthfulqa_mc2", "truthfulqa/truthfulqa_mc2.yaml", 8, 20),
+    "pubmedqa": ("pubmedqa", "pubmedqa/pubmedqa.yaml", 32, 75),
+    "truthfulqa_mc1": ("truthfulqa_mc1", "truthfulqa/truthfulqa_mc1.yaml", 8, 50),
+    "truthfulqa_mc2": ("truthfulqa_mc2", "truthfulqa/truthfulqa_mc2.yaml", 8, 30),
 }
 Part = dict[str, Any]
 
@@ -93,6 +93,8 @@ def _run(args: argparse.Namespace, keep: Path, scratch: Path) -> None:
             else:
                 parts[name].append(found)
     args.tasks = [n for n in args.tasks if parts[n]]
+    if not args.tasks:
+        sys.exit("no benchmark has a part yet: the same command goes on")
     page = _page(args, trials, parts, absent)
     print(page)
     if args.out is not None:

@@ -184,6 +184,29 @@ def test_eval_takes_a_file_or_a_folder_with_a_name(tmp_path: Path) -> None:
     assert records[0]["id"] == "lm-eval:shapes/0"
 
 
+def test_what_the_harness_asked_is_in_the_inspect_log(tmp_path: Path) -> None:
+    pytest.importorskip("inspect_ai", reason="needs datadose[inspect]")
+    from inspect_ai.log import list_eval_logs, read_eval_log
+
+    spoken = write(tmp_path, SPOKEN, [{"question": "Count", "answer": "one"}])
+    names = [f"lm-eval:{write(tmp_path, CHOICE, QUESTIONS)}", f"lm-eval:{spoken}"]
+    summaries, _ = evaluate(
+        "tiny", names, Form(limit=2), data=None, precision="fp32", inspect_log=tmp_path / "logs"
+    )
+    logs = [read_eval_log(info) for info in list_eval_logs(str(tmp_path / "logs"))]
+    assert len(logs) == len(summaries) == 3
+    (choice,) = [log for log in logs if len(log.samples) == 2]
+    assert choice.samples[1].id == "lm-eval:shapes/1"
+    assert choice.samples[1].input[0].text == "Pick one.\n\nWhat is thing 1? Say it.\nAnswer:"
+    assert choice.samples[1].choices == ["x", "y", "z"]
+    assert choice.samples[1].target == ["y"]
+    assert choice.samples[1].output.completion in "xyz"
+    for log in logs:
+        if log is not choice:
+            assert log.samples[0].input[0].text == "Count"
+            assert log.samples[0].target == ["one"]
+
+
 def test_a_choice_task_gives_probes_for_a_study(tmp_path: Path) -> None:
     probes = harness_probes(str(write(tmp_path, CHOICE, QUESTIONS)))
     assert len(probes) == 12

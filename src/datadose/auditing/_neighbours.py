@@ -95,7 +95,8 @@ def neighbours(evidence: Evidence, epoch: int, *, count: int = 20) -> np.ndarray
     if not total.any():
         return np.zeros(len(places))
     usual = float((weight * alike).sum() / total.sum())
-    return -((weight * alike).sum(1) + total.mean() * usual) / (total + total.mean())
+    found: np.ndarray = -((weight * alike).sum(1) + total.mean() * usual) / (total + total.mean())
+    return found
 
 
 def _likeness(a: dict[str, float], b: dict[str, float]) -> float:

@@ -41,6 +41,7 @@ from datadose.evaluation._labelled import (
 from datadose.evaluation._lm_eval import (
     HarnessTask,
     ask_harness,
+    harness_items,
     harness_probes,
     read_harness,
     rooted_spec,
@@ -117,6 +118,7 @@ __all__ = [
     "generate",
     "generate_answers",
     "generate_ids",
+    "harness_items",
     "harness_probes",
     "judge_answers",
     "judge_asks",

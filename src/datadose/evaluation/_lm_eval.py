@@ -14,8 +14,9 @@ from typing import Any
 
 from datadose._core import InputError, StageError, UsageError, need_extra
 from datadose.evaluation._tasks import Answered, Form, summarise_counts
+from datadose.evaluation.benchmarks import Task
 from datadose.models import BaseModel
-from datadose.schema import Option, Probe
+from datadose.schema import Check, Option, Probe
 
 PREFIX = "lm-eval:"
 SHOTS_SEED = 1234  # the harness's own for its examples
@@ -164,6 +165,34 @@ def ask_harness(
         counts = summarise_counts(answered, found.kind == "choice")
         parts.append(({**head, **counts, "metric": metric, "lm_eval": totals}, answered))
     return parts
+
+
+def harness_items(found: HarnessTask) -> dict[str, Task]:
+    """What `ask_harness` put last, by item: the prompt, the options, and what was to be said."""
+    asked: dict[int, list[Any]] = {}
+    for one in sorted(found.task.instances, key=lambda i: (i.doc_id, i.idx)):
+        asked.setdefault(one.doc_id, []).append(one)
+    items = {}
+    for number, parts in asked.items():
+        prompt = str(parts[0].args[0])
+        target = found.task.doc_to_target(parts[0].doc)
+        name = f"{PREFIX}{found.name}/{number}"
+        if found.kind == "choice":
+            # some metrics ask every option once more without its prompt, and some tasks put the
+            # options before one ending
+            put = [tuple(map(str, p.args[:2])) for p in parts if str(p.args[0])]
+            same = len({before for before, _ in put}) == 1
+            options = tuple(after if same else before + after for before, after in put)
+            right: tuple[int, ...] = (target,) if isinstance(target, int) else ()
+            if isinstance(target, str):
+                right = tuple(i for i, o in enumerate(options) if o.strip() == target.strip())
+            right = tuple(i for i in right if 0 <= i < len(options))
+            items[name] = Task(name, plain=prompt, chat=prompt, options=options, right=right)
+            continue
+        said = (target,) if isinstance(target, str) else tuple(map(str, target or ()))
+        check = Check(kind="text", accept=said) if any(said) else None
+        items[name] = Task(name, plain=prompt, chat=prompt, check=check)
+    return items
 
 
 def _metric(found: HarnessTask, samples: Sequence[dict[str, Any]]) -> str:

@@ -236,6 +236,11 @@ def _command(audit: Audit, source: Path, folder: Path) -> str:
         parts += [] if path is None else [f"--{name}", path]
     if told.labeller_error:
         parts += ["--labeller-error", f"{told.labeller_error:g}"]
+    if (judge := told.judge) is not None:
+        # what a file said besides (a key's variable, limits, a price) is not told again
+        short = {"served": f"{judge.url}#{judge.model}", "local": f"local:{judge.model}"}
+        short |= {"rule": f"rule:{judge.rule}", "classifier": f"classifier:{judge.labels}"}
+        parts += ["--judge", short[judge.kind]]
     return shlex.join(map(str, parts))
 
 

@@ -19,6 +19,7 @@ from datadose.evaluation import (
     ask_open,
     ask_tasks,
     contentless,
+    harness_items,
     option_prior,
     read_harness,
     summarise,
@@ -122,7 +123,9 @@ def _harness(base: BaseModel, found: Sequence[HarnessTask], form: Form) -> Put:
             for summary, answered in ask_harness(base, task, form):
                 if len(found) == 1 and summary["part"] == task.name:
                     del summary["part"]
-                yield summary, [_record(a) for a in answered]
+                items = harness_items(task)
+                asked = [(items[a.id], a) for a in answered]
+                yield summary, [_record(a) for a in answered], asked
 
     return ask
 

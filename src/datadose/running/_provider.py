@@ -28,7 +28,7 @@ from datadose.evaluation.benchmarks import Task
 from datadose.running._asks import AnswerForm, ChoiceForm, Said, TaskForm
 from datadose.running._host import Host, host_of
 from datadose.running._opened import name_model
-from datadose.schema import Message, Outcome, Probe, Role
+from datadose.schema import Message, Outcome, Probe
 
 MAX_TOKENS = 512
 # What would change an answer and can't be done here: refused, never left out in silence.
@@ -223,4 +223,4 @@ def _turn(message: ChatMessage, name: str) -> Message:
             where=f"datadose/{name}",
             next_step="choose a task of text",
         )
-    return Message(role=cast(Role, message.role), content=message.text)
+    return Message(role=message.role, content=message.text)
