@@ -22,9 +22,10 @@ FIGURES = ("auroc", "average_precision", "precision")
 PARTS = {"all": "all rows", "several": "facts in four wordings", "single": "facts in one wording"}
 HEAD = """# Which detectors find wrong rows
 
-`python benchmarks/detectors_page.py` wrote this page from the results of single runs:
-`python benchmarks/detectors.py --pack health --seed 0 ...` and
-`python benchmarks/detectors_real.py truthfulqa ...`, one setting a call.
+`python benchmarks/detectors_page.py` wrote this page from the results of single runs, one setting
+a call: `python benchmarks/detectors.py --facts 20 --single 20 --folds 0 --pack health --seed 0`
+(finance: `--facts 24 --single 40 --folds 2`) and
+`python benchmarks/detectors_real.py truthfulqa --each 100`.
 """
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from datadose.auditing._combine import rank_average, topsis
 from datadose.auditing._evidence import Evidence, NotMeasuredError, detector, ranks, timed
 from datadose.auditing._measures import auroc, auroc_error, average_precision, precision_at
-from datadose.auditing._plant import Planted
+from datadose.auditing._plant import Planted, fact_names
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,7 +62,7 @@ class Calibration:
     rows that are less suspicious than each randomly planted one, sorted: what turns a rank into a
     suspicion. `parts` are the columns that `rank-average` and `topsis` join, `views` those of each
     view that `views` joins. `not_detectable` says that consistent errors are missed by the chosen
-    detector.
+    detector, or that too few facts were planted to show that they are not.
     """
 
     table: tuple[Measured, ...]
@@ -213,9 +213,19 @@ def calibrate(evidence: Evidence, planted: Planted, *, without: Sequence[str] = 
         consistent=len(planted.consistent),
         how=dict(planted.how),
         spots=tuple(sorted(float(place[i]) for i in planted.random)),
-        not_detectable=best.consistent is not None and best.consistent < DETECTABLE,
+        not_detectable=best.consistent is not None and not _shown(best.consistent, planted),
         prior=model_share(place, planted),
     )
+
+
+def _shown(consistent: float, planted: Planted) -> bool:
+    """Whether an AUROC of consistently planted rows is far enough from chance: DETECTABLE or more,
+    and its lower limit above a half. A fact's rows share their fate, so facts count, not rows."""
+    names = fact_names(planted.rows)
+    facts = len({names[i] for i in planted.consistent})
+    others = len(names) - len(planted.consistent) - len(planted.random)
+    low = consistent - Z * auroc_error(consistent, facts, others)
+    return consistent >= DETECTABLE and low > 0.5
 
 
 def column_of(evidence: Evidence, measured: Measured, calibration: Calibration) -> np.ndarray:
