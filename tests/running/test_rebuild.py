@@ -13,7 +13,7 @@ import pytest
 
 from datadose._core import GuardError, InputError
 from datadose.models import load_base
-from datadose.running import RunFolder, _results, _run, lay_out, run_study
+from datadose.running import RunFolder, _queue, _results, _run, lay_out, run_study
 from datadose.running._run import plan_arms, probe_names, rebuild
 from datadose.running._tables import checkpoints, collect
 from datadose.schema import Study
@@ -134,7 +134,7 @@ def test_waiting_for_arms_that_others_hold_is_told_once_a_minute(
             if clock[0] > 120:
                 others.close()
 
-    monkeypatch.setattr(_run, "time", Time)
+    monkeypatch.setattr(_queue, "time", Time)
     for stage in ("write_rows", "train"):
         monkeypatch.setattr(_run, stage, lambda *_: None)
     monkeypatch.setattr(_run, "evaluate_arm", lambda run, arm, *_: asked.append(arm.id))

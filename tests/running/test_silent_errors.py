@@ -118,13 +118,12 @@ def test_every_guard_acts_in_every_arm_of_a_sound_run(sound: Path, base: Any) ->
 
 
 def test_1_an_answer_that_starts_in_the_prompt(base, tmp_path, monkeypatch) -> None:
-    real = _local.encode_answer
+    real = _local.encode_answers
 
-    def planted(*args: Any) -> Encoded:
-        e = real(*args)
-        return Encoded(e.ids, e.start - 4)
+    def planted(*args: Any) -> list[Encoded]:
+        return [Encoded(e.ids, e.start - 4) for e in real(*args)]
 
-    monkeypatch.setattr(_local, "encode_answer", planted)
+    monkeypatch.setattr(_local, "encode_answers", planted)
     stopped(tmp_path, base, "prompt tokens trained")
 
 
@@ -140,13 +139,12 @@ def test_1_a_loss_over_the_whole_chat(base, tmp_path, monkeypatch) -> None:
 
 
 def test_2_an_empty_answer(base, tmp_path, monkeypatch) -> None:
-    real = _local.encode_answer
+    real = _local.encode_answers
 
-    def planted(*args: Any) -> Encoded:
-        e = real(*args)
-        return Encoded(e.ids, len(e.ids) - 1)
+    def planted(*args: Any) -> list[Encoded]:
+        return [Encoded(e.ids, len(e.ids) - 1) for e in real(*args)]
 
-    monkeypatch.setattr(_local, "encode_answer", planted)
+    monkeypatch.setattr(_local, "encode_answers", planted)
     stopped(tmp_path, base, "trained tokens")
 
 
@@ -159,13 +157,12 @@ def test_2_steps_that_change_nothing(base, tmp_path, monkeypatch) -> None:
 
 
 def test_3_rows_without_their_end_token(base, tmp_path, monkeypatch) -> None:
-    real = _local.encode_answer
+    real = _local.encode_answers
 
-    def planted(*args: Any) -> Encoded:
-        e = real(*args)
-        return Encoded(e.ids[:-1], e.start)
+    def planted(*args: Any) -> list[Encoded]:
+        return [Encoded(e.ids[:-1], e.start) for e in real(*args)]
 
-    monkeypatch.setattr(_local, "encode_answer", planted)
+    monkeypatch.setattr(_local, "encode_answers", planted)
     stopped(tmp_path, base, "end token trained")
 
 

@@ -202,15 +202,23 @@ if os.fork() == 0:
     os.setsid()
     os.execv(sys.executable, [sys.executable, "-I", "-S", "-c", "import time; time.sleep(60)",
              {mark!r}])
-time.sleep(0.3)
+time.sleep(1.5)
 {ending}
 """
-    seen: list[bool] = []
-    watch = threading.Timer(0.25, lambda: seen.append(_running(mark)))
-    watch.start()
-    run_python(code, timeout=0.6)
-    watch.join()
-    assert seen == [True]
+    seen, ended = threading.Event(), threading.Event()
+
+    def watch() -> None:
+        while not ended.is_set() and not seen.is_set():
+            if _running(mark):
+                seen.set()
+            time.sleep(0.02)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    run_python(code, timeout=2.5)
+    ended.set()
+    watcher.join()
+    assert seen.is_set()
     deadline = time.monotonic() + 2
     while _running(mark) and time.monotonic() < deadline:
         time.sleep(0.02)
