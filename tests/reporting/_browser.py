@@ -121,6 +121,8 @@ def browsing(folder: Path, browser: str) -> Iterator[Page]:
     """A fresh page of a fresh browser that keeps its files in `folder`."""
     profile = folder / "chromium"
     flags = [f"--disable-{name}" for name in QUIET]
+    # a profile used before holds the port of the browser that is gone
+    (profile / "DevToolsActivePort").unlink(missing_ok=True)
     process = subprocess.Popen(
         [
             *(browser, "--headless", "--no-sandbox", "--no-first-run", *flags),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -96,14 +97,15 @@ def ask_person(session: Session, rows: Mapping[str, Row]) -> Session:
     """
     from datadose.cli._screen import harmless
 
-    while session.current is not None:
-        row = rows[session.current]
-        count = f"{len(session.labels) + 1} of {len(session.queue)}"
-        _show(f"\n--- row {count} {'-' * 40}")
-        for turn in row.messages:
-            _show(f"{turn.role}: {harmless(turn.content)}")
-        _show("Is this answer wrong?  y wrong  n right  ? unsure  u undo  q stop")
-        session = session.press(_key())
+    with _single_keys():
+        while session.current is not None:
+            row = rows[session.current]
+            count = f"{len(session.labels) + 1} of {len(session.queue)}"
+            _show(f"\n--- row {count} {'-' * 40}")
+            for turn in row.messages:
+                _show(f"{turn.role}: {harmless(turn.content)}")
+            _show("Is this answer wrong?  y wrong  n right  ? unsure  u undo  q stop")
+            session = session.press(_key())
     _show(f"{len(session.labels)} of {len(session.queue)} rows labelled")
     return session
 
@@ -113,18 +115,31 @@ def _show(text: str) -> None:
     sys.stderr.flush()
 
 
-def _key() -> str:
-    """One key; q at the end of input."""
+@contextlib.contextmanager
+def _single_keys() -> Iterator[None]:
+    """Have a terminal hand over each key as it is pressed.
+
+    For as long as the form runs: between two questions a terminal that waits for whole lines would
+    keep a quick key back, or lose it.
+    """
     if not sys.stdin.isatty():
-        line = sys.stdin.readline()
-        return line.strip().lower() if line else "q"
+        yield
+        return
     import termios
     import tty
 
     terminal = sys.stdin.fileno()
     before = termios.tcgetattr(terminal)
     try:
-        tty.setcbreak(terminal)
-        return sys.stdin.read(1).lower() or "q"
+        tty.setcbreak(terminal, termios.TCSADRAIN)
+        yield
     finally:
         termios.tcsetattr(terminal, termios.TCSADRAIN, before)
+
+
+def _key() -> str:
+    """One key, or a line where there is no terminal; q at the end of input."""
+    if sys.stdin.isatty():
+        return sys.stdin.read(1).lower() or "q"
+    line = sys.stdin.readline()
+    return line.strip().lower() if line else "q"
