@@ -107,5 +107,6 @@ def test_every_row_has_one_fate_and_the_quota_holds(chats, scores, limits, by, d
     most = {"careful": 1, "estimate": 1, "lower": 0, "upper": 2}[by]
     wrong = sum(known.values())
     assert len(gone) <= max(wrong, rows_at(limits[most], len(rows)))
-    worst = max((scores[d.place] for d in found if d.reason == "not suspicious enough"), default=0)
+    left = [scores[d.place] for d in found if d.reason == "not suspicious enough"]
+    worst = max(left, default=-1.0)
     assert all(scores[d.place] > worst for d in found if d.reason == "suspicious")
