@@ -176,6 +176,15 @@ def test_every_row_is_in_one_file_and_its_text_is_untouched(tmp_path_factory, da
     assert not any(line["diff"][:1] in ("=", "+", "-", "@") for line in table)
 
 
+def test_a_cleaning_that_leaves_nothing_says_so(tmp_path: Path) -> None:
+    source = write_rows_file(tmp_path / "rows.jsonl")
+    share = replace(SHARE, estimate=0.5, lower=0.1, upper=1.0)
+    audit = write_audit(tmp_path / "audit", source, [i / 20 for i in range(20)], share=share)
+    found = clean(source, tmp_path / "out", CleanSettings(audit=audit, by="upper"))
+    assert (tmp_path / "out" / "cleaned.jsonl").read_text() == ""
+    assert any("nothing is left to train on" in note for note in found.notes)
+
+
 def test_rows_of_other_containers_keep_their_columns(tmp_path: Path) -> None:
     import polars as pl
 

@@ -110,16 +110,19 @@ def clean(
             f"{len(proposals)} corrections are proposed in proposals.jsonl and none was made:"
             " read them, or use --apply",
         )
+    settled = cleaning.settle(rows, _marked(rows, decisions, twins))
+    left = cleaned_rows(rows, settled)
+    if not left:
+        notes = (*notes, "every row is dropped and nothing is left to train on: use another --by")
     cleaned = Cleaned(
         source,
         raw,
-        cleaning.settle(rows, _marked(rows, decisions, twins)),
+        settled,
         quota,
         audited.detector if audited else None,
         notes,
         proposals,
     )
-    left = cleaned_rows(rows, cleaned.decisions)
     if start is not None and base is not None and left:
         train_on(base, left, *start, folder / "post-train", seed=settings.seed, on_event=on_event)
     write_cleaned(cleaned, folder)
