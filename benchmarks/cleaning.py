@@ -312,7 +312,9 @@ def by_seed(table, asked: Questions) -> list[str]:  # type: ignore[no-untyped-de
     for seed in seeds:
         part = own.filter(pl.col("seed") == seed)
         found = [part.filter(pl.col("set") == n)["good"].mean() for n in names[1:]]
-        lines.append(f"| {seed} | " + " | ".join(f"{r:.3f}" for r in found) + " |")
+        lines.append(
+            f"| {seed} | " + " | ".join("n/a" if r is None else f"{r:.3f}" for r in found) + " |"
+        )
     return lines
 
 
