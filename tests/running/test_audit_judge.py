@@ -17,6 +17,7 @@ from datadose.auditing import Evidence, judge_column, judge_outcomes, row_pair, 
 from datadose.cli._main import run_app
 from datadose.evaluation import Verdict, judge_spec
 from datadose.rows import make_rows
+from datadose.running._audit_judge import ask_judge
 from datadose.schema import Message
 
 GEMS = ["topaz", "opal", "amber", "jade", "pearl", "onyx"]
@@ -153,3 +154,19 @@ def test_a_url_and_a_model_name_a_judge() -> None:
     assert (spec.kind, spec.url, spec.model) == ("served", "https://example.com/v1", "org/model")
     with pytest.raises(UsageError):
         judge_spec("https://example.com/v1#")
+
+
+def test_verdicts_of_other_weights_under_the_same_name_are_asked_again(tmp_path: Path) -> None:
+    spec, file = judge_spec("local:tiny"), tmp_path / "judge.json"
+    asked, said = Message(role="user", content="Which?"), Message(role="assistant", content="That.")
+    rows = make_rows([[asked, said]])
+    [first] = ask_judge(spec, rows, file).of(rows)
+    told = json.loads(file.read_text())
+    [key] = told["verdicts"]
+    told["verdicts"][key] |= {"kind": "scored", "score": 12.5}
+    file.write_text(json.dumps(told))
+    [kept] = ask_judge(spec, rows, file).of(rows)
+    assert kept.score == 12.5
+    told["about"]["judge"][1] = "other weights"
+    file.write_text(json.dumps(told))
+    assert ask_judge(spec, rows, file).of(rows) == [first]

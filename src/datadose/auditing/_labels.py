@@ -129,6 +129,19 @@ def read_labels(path: Path, ids: Sequence[str]) -> Labelled:
     return Labelled(labels, chances)
 
 
+def part_of_draw(
+    known: Mapping[str, Label], ids: Sequence[str], probability: Sequence[float]
+) -> Labelled:
+    """The labels of a draw that is labelled in part, each with its chance to be among them.
+
+    ids and probability: the rows drawn, in order, and their chances. Rows are labelled from the
+    first drawn on, so that a first part of the draw is a draw with fewer chances.
+    """
+    chances = dict(zip(ids, probability, strict=True))
+    part = len(known) / max(1, len(ids))
+    return Labelled(dict(known), {name: chances[name] * part for name in known})
+
+
 def write_labels(path: Path, labels: Mapping[str, Label], probability: Mapping[str, float]) -> None:
     """Write labels as `read_labels` reads them, atomically."""
     short = {v: k for k, v in KEYS.items()}

@@ -142,8 +142,7 @@ def _start(
     inner = [d for d in doses if 0 < d < top]
     if inner:
         wanted[1] = min(inner, key=lambda d: abs(d - middle))
-    count = max(start_seeds, min(len(seeds), start_seeds))
-    first = [*seeds, *range(len(seeds), start_seeds)][:count]
+    first = [*seeds, *range(len(seeds), start_seeds)][:start_seeds]
     return [(d, s) for s in first for d in wanted if (d, s) not in run]
 
 

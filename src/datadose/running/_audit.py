@@ -283,9 +283,7 @@ def _labelled(
             auditing.write_labels(own, now.known(), chances)
 
         session = ask(_Kept(session.queue, session.labels, keep=keep), by_id)
-    known = session.known()
-    share = len(known) / max(1, len(kept["ids"]))
-    return Labelled(known, {name: chances[name] * share for name in known})
+    return auditing.part_of_draw(session.known(), kept["ids"], kept["probability"])
 
 
 @dataclass(frozen=True)

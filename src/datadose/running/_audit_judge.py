@@ -47,25 +47,24 @@ def ask_judge(
     """
     pairs = list(dict.fromkeys(auditing.row_pair(r) for r in rows))
     rubric = own_rubric(auditing.RUBRIC)
-    about = {
-        "judge": spec.model_dump(mode="json", include={"kind", "url", "model"}),
-        "rubric": [rubric.name, rubric.version],
-    }
-    kept: dict[str, dict[str, Any]] = {}
-    if file.is_file():
-        before = read_json(file)
-        kept = before["verdicts"] if before["about"] == about else {}
     keys = {pair: digest(["judged", *pair], 16) for pair in pairs}
-    missing = [p for p in pairs if keys[p] not in kept]
-    if missing:
-        on_event({"event": "note", "text": f"asking {spec.called} about {len(missing)} answers"})
-        with open_judge(spec) as judge:
+    kept: dict[str, dict[str, Any]] = {}
+    with open_judge(spec) as judge:
+        # a local model may have other weights under the same name
+        about = {"judge": [spec.kind, judge.mark], "rubric": [rubric.name, rubric.version]}
+        if file.is_file():
+            before = read_json(file)
+            kept = before["verdicts"] if before["about"] == about else {}
+        missing = [p for p in pairs if keys[p] not in kept]
+        if missing:
+            text = f"asking {spec.called} about {len(missing)} answers"
+            on_event({"event": "note", "text": text})
             found = auditing.judge_pairs(judge, missing)
-        new = {keys[p]: v for p, v in zip(missing, found, strict=True)}
-        file.parent.mkdir(parents=True, exist_ok=True)
-        settled = {k: _plain(v) for k, v in new.items() if v.kind != "failed"}
-        write_json(file, {"about": about, "verdicts": kept | settled})
-        kept = kept | {k: _plain(v) for k, v in new.items()}
+            new = {keys[p]: v for p, v in zip(missing, found, strict=True)}
+            file.parent.mkdir(parents=True, exist_ok=True)
+            settled = {k: _plain(v) for k, v in new.items() if v.kind != "failed"}
+            write_json(file, {"about": about, "verdicts": kept | settled})
+            kept = kept | {k: _plain(v) for k, v in new.items()}
     return Judged(spec.called, {p: Verdict(**kept[keys[p]]) for p in pairs})
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from datadose.evaluation import Answered, Form
 from datadose.evaluation.benchmarks import Task
-from datadose.schema import GOOD_ROLES, Check, Outcome, Probe
+from datadose.schema import GOOD_ROLES, Outcome, Probe
 
 if TYPE_CHECKING:
     from datadose.evaluation.inspect import Logged
@@ -32,7 +32,7 @@ def write_log(folder: Path, model: str, summary: dict[str, Any], form: Form, ask
 
 
 def _of_task(task: Task, found: Any, form: Form, *, chat: bool) -> Logged:
-    from datadose.evaluation.inspect import Logged
+    from datadose.evaluation.inspect import Logged, wanted
 
     options = tuple(o.strip() for o in task.options)
     said = found.text if found.chosen is None else options[found.chosen]
@@ -40,7 +40,7 @@ def _of_task(task: Task, found: Any, form: Form, *, chat: bool) -> Logged:
         id=task.id,
         prompt=task.chat if chat else form.primer + task.plain,
         system=form.system if chat else None,
-        target=[options[i] for i in task.right] or _wanted(task.check),
+        target=[options[i] for i in task.right] or wanted(task.check),
         kind=found.kind,
         answer=said or "",
         options=options,
@@ -51,7 +51,7 @@ def _of_task(task: Task, found: Any, form: Form, *, chat: bool) -> Logged:
 
 
 def _of_probe(probe: Probe, found: Any, form: Form) -> Logged:
-    from datadose.evaluation.inspect import Logged
+    from datadose.evaluation.inspect import Logged, wanted
 
     options = tuple(o.text for o in probe.options)
     said = found.text if found.chosen is None else options[found.chosen]
@@ -60,7 +60,7 @@ def _of_probe(probe: Probe, found: Any, form: Form) -> Logged:
         id=probe.id,
         prompt=probe.prompt,
         system=probe.system if probe.system is not None else form.system,
-        target=right or _wanted(probe.check),
+        target=right or wanted(probe.check),
         kind=found.kind,
         answer=said or "",
         options=options,
@@ -81,11 +81,3 @@ def _of_probe(probe: Probe, found: Any, form: Form) -> Logged:
 
 def _told(**values: Any) -> dict[str, Any]:
     return {k: v for k, v in values.items() if v not in (None, "", [])}
-
-
-def _wanted(check: Check | None) -> str | list[str]:
-    if check is None:
-        return ""
-    if check.kind == "value":
-        return repr(check.value)
-    return list(check.accept) if check.kind == "text" else check.tests

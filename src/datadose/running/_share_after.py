@@ -22,10 +22,7 @@ def drawn_labels(audit: Path, rows: Sequence[Row]) -> auditing.Labelled | None:
         return None
     done = auditing.read_labels(labels, [r.id for r in rows]).labels
     kept = read_json(plan)
-    # labels go from the first drawn on: a first part of the draw is a draw with fewer chances
-    part = len(done) / max(1, len(kept["ids"]))
-    chances = dict(zip(kept["ids"], kept["probability"], strict=True))
-    return auditing.Labelled(done, {name: chances[name] * part for name in done})
+    return auditing.part_of_draw(done, kept["ids"], kept["probability"])
 
 
 def share_after(

@@ -22,6 +22,7 @@ from datadose.evaluation.inspect._tasks import (  # noqa: E402
     finance,
     health,
     legal,
+    wanted,
 )
 
 __all__ = [
@@ -37,5 +38,6 @@ __all__ = [
     "lettered",
     "outcome",
     "put_task",
+    "wanted",
     "write_inspect_log",
 ]

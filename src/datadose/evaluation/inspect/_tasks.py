@@ -122,7 +122,7 @@ def benchmark(
         Sample(
             id=t.id,
             input=turns(t.chat, system) if form.chat else form.primer + t.plain,
-            target=[t.options[i].strip() for i in t.right] or _wanted(t.check),
+            target=[t.options[i].strip() for i in t.right] or wanted(t.check),
             metadata={
                 KEY: {"task": task_dict(t), "cluster": t.id, "group": t.group}
                 | ({"choice": True} if t.options else {})
@@ -196,7 +196,7 @@ def _sample(probe: Probe, system: str | None, *, lettered: bool) -> Sample:
     who = probe.system if probe.system is not None else system
     choice = probe.kind == "choice"
     right = [i for i, o in enumerate(probe.options) if o.role in GOOD_ROLES]
-    target: str | list[str] = _wanted(probe.check)
+    target: str | list[str] = wanted(probe.check)
     if choice:
         target = chr(65 + right[0]) if lettered else probe.options[right[0]].text
     return Sample(
@@ -215,7 +215,8 @@ def _sample(probe: Probe, system: str | None, *, lettered: bool) -> Sample:
     )
 
 
-def _wanted(check: Check | None) -> str | list[str]:
+def wanted(check: Check | None) -> str | list[str]:
+    """What a check asks of an answer, as the target of a sample."""
     if check is None:
         return ""
     if check.kind == "value":
