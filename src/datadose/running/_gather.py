@@ -28,7 +28,7 @@ from datadose.rows import (
     short_rows,
     unpaired_pool,
 )
-from datadose.running._sets import behind_cues, set_probes
+from datadose.running._asked_sets import behind_cues, set_probes
 from datadose.schema import Pool, PoolItem, Probe, Row, Severity, Source, Study, TrainingSet
 
 

@@ -37,9 +37,9 @@ from datadose.evaluation import (
     with_cues,
 )
 from datadose.models import BYTES_PER_TOKEN, BaseModel, price_of
+from datadose.running._asked_sets import domain_questions, is_requests, requests
 from datadose.running._folder import RunFolder
 from datadose.running._guards import answered, whole_answers
-from datadose.running._sets import domain_questions, is_requests, requests
 from datadose.schema import JudgeSpec, Study
 
 OWN, DOMAIN = "own", "domain"

@@ -16,7 +16,7 @@ from datadose.domains import alignment_probes
 from datadose.evaluation import RuleJudge
 from datadose.evaluation.benchmarks import BENCHMARKS, Task
 from datadose.models import load_base
-from datadose.running import _sets as sets
+from datadose.running import _asked_sets as sets
 from datadose.running import lay_out, load_study, rebuild, run_study
 from datadose.running._stages import probe_set_hash
 from datadose.schema import Asked, Option, Probe, Study
