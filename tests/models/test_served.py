@@ -244,9 +244,12 @@ def test_a_server_that_is_gone_stops_the_stage_and_what_was_answered_is_kept(
     asks = [ask(str(i)) for i in range(200)]
     with ChatServer(plan).running() as server:
         where = served(server, attempts=2, parallel=4)
-        with ChatClient(where, tmp_path) as client, pytest.raises(StageError, match="20 questions"):
-            client.ask(asks)
-        assert len(server.requests) < 10 + 2 * 30
+        with ChatClient(where, tmp_path) as client:
+            client.ask(asks[:10])
+            with pytest.raises(StageError, match="20 questions"):
+                client.ask(asks)
+        # nobody asks on after the twentieth loss; those under way may end
+        assert len(server.requests) <= 10 + 2 * (20 + 3)
         with ChatClient(where, tmp_path) as client:
             assert {r.kind for r in client.ask(asks[:10])} == {"answered"}
             assert client.sent == 0

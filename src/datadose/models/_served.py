@@ -157,9 +157,14 @@ class ChatClient:
                 next_step="raise the budget, ask fewer samples, or name a cheaper judge",
             )
         told = threading.Lock()
+        over: list[StageError] = []
 
         def one(ask: Ask) -> Reply:
-            reply = self._one(ask)
+            try:
+                reply = self._one(ask, over)
+            except StageError as error:
+                over.append(error)
+                raise
             with told:
                 on_reply(reply)
             return reply
@@ -180,7 +185,9 @@ class ChatClient:
             return None
         return self._cache.get(ask.key(self.served.url, self.served.model))
 
-    def _one(self, ask: Ask) -> Reply:
+    def _one(self, ask: Ask, over: list[StageError]) -> Reply:
+        """`over` holds why the stage ended, once it has: then nothing more is sent, though the
+        threads that wait for their turn have not yet been told."""
         import httpx2
         import stamina
 
@@ -198,6 +205,8 @@ class ChatClient:
                 wait_jitter=self.served.wait,
             ):
                 with attempt:
+                    if over:
+                        raise over[0]
                     tries += 1
                     reply = self._send(ask, tries)
         except _RefusedError as error:
