@@ -3,8 +3,9 @@
 A pack is mixed at a known dose, its own written wrong answers standing in; detectors are measured
 and one is chosen on errors that `plant` made in a copy, and then all are held against the truth,
 which nothing before this script's last step reads. Most facts stand in all their wordings, some in
-one only. Every choice is made twice: from all detectors, and with `neighbours` left out. What is
-finished stays in --work, and so does the result, NAME.json, which detectors_page.py reads.
+one only. Every choice is made twice: from all detectors, and without those that compare a row with
+others near it. What is finished stays in --work, and so does the result, NAME.json, which
+detectors_page.py reads.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import numpy as np
 from datadose._core import generator, read_json, write_json
 from datadose.auditing import (
     CONTROLS,
+    VIEWS,
     Calibration,
     Evidence,
     NotMeasuredError,
@@ -40,7 +42,8 @@ from datadose.rows import Mix, mix_pool
 from datadose.schema import Pool, Recipe, Row
 from datadose.training import load_recording, record_run
 
-NEIGHBOURS = "neighbours"
+NEIGHBOURS = tuple(name for name, view in VIEWS.items() if view == "other rows")
+EXAMPLES = 4
 
 
 def main() -> None:
@@ -152,7 +155,9 @@ def followed(
     recording = record_run(base, rows, recipe, seed, folder)
     if not ask:
         return Evidence(tuple(rows), recording)
-    found = gather_evidence(base, rows, recording, recipe, seed, folder, folds=folds)
+    found = gather_evidence(
+        base, rows, recording, recipe, seed, folder, folds=folds, examples=EXAMPLES
+    )
     part = folder / "evidence.part.npz"
     np.savez(part, allow_pickle=False, **found.asked)
     part.replace(done)
@@ -171,7 +176,7 @@ def judged(
     masks = {name: mask & kept for name, mask in parts.items()}
     masks = {n: m for n, m in masks.items() if wrong[m].any() and not wrong[m].all()}
     choices = {}
-    for label, without in (("all", ()), ("no neighbours", (NEIGHBOURS,))):
+    for label, without in (("all", ()), ("no neighbours", NEIGHBOURS)):
         calibration = calibrate(copy, planted, without=without)
         choices[label] = choice(calibration, own, wrong, masks)
     return {

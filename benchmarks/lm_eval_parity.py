@@ -206,12 +206,13 @@ def _ours(path: Path) -> None:
     tasks = read_tasks(chosen, Path(job["data"]))
     tasks = [tasks[i] for i in job["items"]]
     form = Form(chat=False, primer=job["primer"])
-    begin = time.monotonic()
+    begin, cpu = time.monotonic(), time.process_time()
     answered = ask_tasks(base, chosen.benchmark, tasks, form)
     found = {
         "import": imported - start,
         "load": loaded - imported,
         "seconds": time.monotonic() - begin,
+        "cpu": time.process_time() - cpu,
         "items": [
             {
                 "prompt": form.primer + t.plain,
@@ -299,27 +300,28 @@ def _speed(
     ]
     lines = [
         "Seconds, both sides of a part one after the other. The harness asks with the batch that"
-        " was the fastest for it in a trial (below). The last two columns are of one process that"
+        " was the fastest for it in a trial (below). Seconds of the processor are there because"
+        " other work may have run beside. The last three columns are of one process that"
         f" asks the whole benchmark: imports and load are {setup[0]:.1f} s for datadose and"
         f" {setup[1]:.1f} s for lm-eval, medians of {len(every)} parts.",
         "",
         "| benchmark | batch of lm-eval | asking, datadose | asking, lm-eval | ratio"
+        " | processor, datadose | processor, lm-eval | ratio"
         " | with imports and load, datadose | lm-eval | ratio |",
-        "|---|---|---|---|---|---|---|---|",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
-    sums = [0.0, 0.0]
+    sums = [0.0] * 4
     rows = []
     for name in args.tasks:
-        mine = sum(p["ours"]["seconds"] for p in parts[name])
-        theirs = sum(t["seconds"] for p in parts[name] for t in p["theirs"].values())
-        sums = [sums[0] + mine, sums[1] + theirs]
-        rows.append((name, str(_best(trials[name])), mine, theirs))
-    for name, batch, mine, theirs in [*rows, ("all", "", *sums)]:
-        whole = (mine + setup[0], theirs + setup[1])
-        lines.append(
-            f"| {name} | {batch} | {mine:.1f} | {theirs:.1f} | {theirs / mine:.2f}"
-            f" | {whole[0]:.1f} | {whole[1]:.1f} | {whole[1] / whole[0]:.2f} |"
-        )
+        ours = [p["ours"] for p in parts[name]]
+        theirs = [t for p in parts[name] for t in p["theirs"].values()]
+        took = [sum(side[k] for side in s) for k in ("seconds", "cpu") for s in (ours, theirs)]
+        sums = [a + b for a, b in zip(sums, took, strict=True)]
+        rows.append((name, str(_best(trials[name])), took))
+    for name, batch, took in [*rows, ("all", "", sums)]:
+        pairs = [took[:2], took[2:], [took[0] + setup[0], took[1] + setup[1]]]
+        cells = [f"{a:.1f} | {b:.1f} | {b / a:.2f}" for a, b in pairs]
+        lines.append(f"| {name} | {batch} | " + " | ".join(cells) + " |")
     heads = [f"lm-eval, batch {b}" for b in args.batches]
     lines += [
         "",

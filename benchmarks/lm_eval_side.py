@@ -31,14 +31,14 @@ def main() -> None:
     for batch in job["batches"]:
         model.batch_size_per_gpu = batch
         tasks = manager.load(name)
-        begin = time.monotonic()
+        begin, cpu = time.monotonic(), time.process_time()
         done = evaluator.evaluate(
             model, tasks, samples={name: job["items"]}, bootstrap_iters=0, log_samples=True
         )
-        seconds = time.monotonic() - begin
+        took = {"seconds": time.monotonic() - begin, "cpu": time.process_time() - cpu}
         samples = sorted(done["samples"][name], key=lambda s: s["doc_id"])
         found["batches"][str(batch)] = {
-            "seconds": seconds,
+            **took,
             "items": [
                 {
                     "prompt": s["arguments"][0][0],

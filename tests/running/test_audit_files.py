@@ -29,6 +29,7 @@ def test_the_command_names_all_that_the_audit_was_given() -> None:
         "--out": "out",
         "--epochs": "3",
         "--folds": "2",
+        "--examples": "4",
         "--plant": "0.05",
         "--seed": "0",
         "--trusted": "my rows.jsonl",

@@ -1,10 +1,16 @@
 """Which rows are wrong, and how many."""
 
-from datadose.auditing import _gradients, _losses, _neighbours  # noqa: F401  (they register)
+from datadose.auditing import (  # noqa: F401  (they register)
+    _gradients,
+    _in_context,
+    _losses,
+    _neighbours,
+)
 from datadose.auditing._asked import ask_model, gather_evidence
 from datadose.auditing._calibrate import (
     COMBINED,
     CONTROLS,
+    VIEWS,
     Calibration,
     Measured,
     calibrate,
@@ -52,6 +58,7 @@ __all__ = [
     "LEVEL",
     "PLANT_VERSION",
     "RUBRIC",
+    "VIEWS",
     "Calibration",
     "Evidence",
     "Label",

@@ -1,15 +1,24 @@
-"""What is asked of the tuned model besides: answers without their prompt, and its own verdict."""
+"""What is asked besides: answers without their prompt, the tuned model's own verdict, and answers
+after rows like their own."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from datadose.auditing._evidence import Evidence
 from datadose.auditing._fence import fenced
+from datadose.auditing._in_context import most_alike, with_examples
 from datadose.models import BaseModel, chat, encode_answer, half_weights, saved_adapter
 from datadose.schema import Recipe, Row
-from datadose.training import OnEvent, Recording, held_out_losses, reply_losses, row_losses
+from datadose.training import (
+    OnEvent,
+    Recording,
+    held_out_losses,
+    reply_losses,
+    row_losses,
+    token_losses,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,34 +61,42 @@ def gather_evidence(
     folder: Path,
     *,
     folds: int,
+    examples: int,
     on_event: OnEvent = lambda _: None,
 ) -> Evidence:
-    """The recording joined with what the model was asked and, with `folds`, held-out losses.
+    """The recording joined with what the model was asked and, with `folds`, held-out losses, with
+    `examples`, losses after so many rows most like each one.
 
     What is finished stays in `folder` and is not asked again.
     """
+
+    # raise the number with any change of what is asked
+    asked = _kept(folder / "asked-2.npz", lambda: ask_model(base, rows, recording))
+    if folds:
+
+        def held_out() -> np.ndarray:
+            place = folder / "folds"
+            return held_out_losses(base, rows, recipe, seed, folds, place, on_event=on_event)
+
+        asked |= _kept(folder / f"held-out-{folds}.npz", lambda: {"held_out": held_out()})
+    if examples:
+
+        def in_context() -> np.ndarray:
+            near = most_alike(rows, examples)
+            return token_losses(base, with_examples(base, rows, near, recipe.max_length))
+
+        asked |= _kept(folder / f"in-context-{examples}.npz", lambda: {"in_context": in_context()})
+    return Evidence(tuple(rows), recording, asked)
+
+
+def _kept(file: Path, ask: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """The arrays in `file`, asked for and put there if they are not."""
     import numpy as np
 
-    asked: dict[str, np.ndarray] = {}
-    # raise the number with any change of what is asked
-    file = folder / "asked-2.npz"
-    if file.is_file():
-        with np.load(file) as kept:
-            asked = dict(kept)
-    else:
-        asked = ask_model(base, rows, recording)
+    if not file.is_file():
         # whole or not at all: a file cut off by a kill would be taken up by the next call
-        part = file.with_name("asked.part.npz")
-        np.savez(part, allow_pickle=False, **asked)
+        part = file.with_suffix(".part.npz")
+        np.savez(part, allow_pickle=False, **ask())
         part.replace(file)
-    held = folder / f"held-out-{folds}.npy"
-    if folds and not held.is_file():
-        losses = held_out_losses(
-            base, rows, recipe, seed, folds, folder / "folds", on_event=on_event
-        )
-        part = held.with_name("held-out.part.npy")
-        np.save(part, losses)
-        part.replace(held)
-    if folds:
-        asked["held_out"] = np.load(held)
-    return Evidence(tuple(rows), recording, asked)
+    with np.load(file) as kept:
+        return dict(kept)

@@ -19,6 +19,8 @@ COMBINED = ("views", "rank-average", "topsis")
 # What a detector reads; all others read the model's own surprise at the answer.
 VIEWS = {
     "neighbours": "other rows",
+    "in-context": "other rows",
+    "in-context-worst": "other rows",
     "self-validation": "opinion",
     "judge": "opinion",
     "agreement-low": "trusted rows",

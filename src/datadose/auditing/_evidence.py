@@ -26,7 +26,8 @@ class Evidence:
 
     `asked` holds what was asked of the model besides: `alone` [N], a row's summed answer loss
     under a contentless prompt; `yes` [N], log-odds that the tuned model calls the answer right;
-    `held_out` [N], the summed answer loss under models that never saw the row.
+    `held_out` [N], the summed answer loss under models that never saw the row; `in_context` [n],
+    laid out as the recording is, the loss of every answer token after rows like its own.
     """
 
     rows: Sequence[Row]

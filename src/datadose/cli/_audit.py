@@ -47,6 +47,9 @@ def audit(
     folds: Annotated[
         int, typer.Option(min=0, help="Folds for held-out scores; 0 leaves them out.")
     ] = 2,
+    examples: Annotated[
+        int, typer.Option(min=0, help="Rows alike shown before each row; 0 leaves that out.")
+    ] = 4,
     plant: Annotated[
         float, typer.Option(min=0.001, max=0.1, help="Share of rows planted wrong, of either kind.")
     ] = 0.05,
@@ -65,6 +68,7 @@ def audit(
         model=model,
         epochs=epochs,
         folds=folds,
+        examples=examples,
         plant=plant,
         seed=seed,
         trusted=trusted,

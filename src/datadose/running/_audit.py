@@ -39,13 +39,15 @@ Asker = Callable[[Session, Mapping[str, Row]], Session]
 @dataclass(frozen=True)
 class AuditSettings:
     """How rows are audited. `plant` is the share of planted rows of either kind; `folds` 0 leaves
-    held-out detectors out; `trusted` is a file of rows known to be right, `pool` one of a pool that
-    knows answers or has tests, `study` a run folder whose thresholds the share is held against.
-    `judge` is a served or local model that is asked whether each row's answer is right."""
+    held-out detectors out, `examples` 0 those that read a row after so many others; `trusted` is a
+    file of rows known to be right, `pool` one of a pool that knows answers or has tests, `study` a
+    run folder whose thresholds the share is held against. `judge` is a served or local model that
+    is asked whether each row's answer is right."""
 
     model: str = "smollm2-135m"
     epochs: float = 3.0
     folds: int = 2
+    examples: int = 4
     plant: float = 0.05
     seed: int = 0
     trusted: Path | None = None
@@ -175,6 +177,7 @@ def _inputs(rows: tuple[Row, ...], trusted: tuple[Row, ...], s: AuditSettings) -
         "model": s.model,
         "recipe": s.recipe.model_dump(mode="json"),
         "folds": s.folds,
+        "examples": s.examples,
         "plant": s.plant,
         "planting": auditing.PLANT_VERSION,
         "seed": s.seed,
@@ -212,6 +215,7 @@ def _measure(
             settings.seed,
             place,
             folds=settings.folds,
+            examples=settings.examples,
             on_event=on_event,
         )
         if judged is not None:

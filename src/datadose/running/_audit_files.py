@@ -230,8 +230,8 @@ def _command(audit: Audit, source: Path, folder: Path) -> str:
     """What makes this page again, as it was given."""
     told = audit.settings
     parts: list[object] = ["datadose", "audit", source, "--model", told.model, "--out", folder]
-    parts += ["--epochs", f"{told.epochs:g}", "--folds", told.folds, "--plant", f"{told.plant:g}"]
-    parts += ["--seed", told.seed]
+    parts += ["--epochs", f"{told.epochs:g}", "--folds", told.folds, "--examples", told.examples]
+    parts += ["--plant", f"{told.plant:g}", "--seed", told.seed]
     for name, path in (("trusted", told.trusted), ("pool", told.pool), ("study", told.study)):
         parts += [] if path is None else [f"--{name}", path]
     if told.labeller_error:

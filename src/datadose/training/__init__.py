@@ -21,6 +21,7 @@ from datadose.training._recorder import (
     record_run,
     reply_losses,
     row_losses,
+    token_losses,
 )
 from datadose.training._stream import Scores, load_scores, score_rows
 from datadose.training._trace import by_length
@@ -48,6 +49,7 @@ __all__ = [
     "reply_losses",
     "row_losses",
     "score_rows",
+    "token_losses",
     "total_steps",
     "train_arm",
     "weights_hash",

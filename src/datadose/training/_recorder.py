@@ -275,19 +275,27 @@ def load_recording(folder: Path) -> Recording:
     return Recording(folder=folder, **read_json(folder / DONE))
 
 
-def row_losses(base: BaseModel, encoded: Sequence[Encoded]) -> np.ndarray:
-    """Summed answer loss (nats) [N] of every row under the model as it stands."""
+def token_losses(base: BaseModel, encoded: Sequence[Encoded]) -> np.ndarray:
+    """Loss (nats) [n] of all answer tokens, row after row, under the model as it stands."""
     import numpy as np
     import torch
 
-    found = np.zeros(len(encoded))
+    found: list[np.ndarray] = [np.zeros(0)] * len(encoded)
     for places in by_length(encoded):
         batch = [encoded[i] for i in places]
         with torch.no_grad():
             losses = -answer_log_probs(base, [[e] for e in batch]).cpu()
         for i, part in zip(places, losses.split([e.trained for e in batch]), strict=True):
-            found[i] = float(part.double().sum())
-    return found
+            found[i] = part.double().numpy()
+    return np.concatenate(found)
+
+
+def row_losses(base: BaseModel, encoded: Sequence[Encoded]) -> np.ndarray:
+    """Summed answer loss (nats) [N] of every row under the model as it stands."""
+    import numpy as np
+
+    first = np.cumsum([0, *(e.trained for e in encoded[:-1])])
+    return np.asarray(np.add.reduceat(token_losses(base, encoded), first))
 
 
 def reply_losses(base: BaseModel, replies: Sequence[Sequence[Encoded]]) -> np.ndarray:

@@ -1,0 +1,115 @@
+"""A row's answer after the rows most like it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from datadose.auditing import NotMeasuredError, score
+from datadose.auditing._in_context import most_alike, with_examples
+from datadose.models import encode_answer, load_base, render
+from datadose.rows import make_rows
+from datadose.schema import Message
+from datadose.training import row_losses, token_losses
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    return load_base("tiny")
+
+
+def test_rows_of_the_same_matter_are_the_most_alike(facts_rows) -> None:
+    near = most_alike(facts_rows, 3)
+    own = [
+        sum(facts_rows[int(j)].fact == row.fact for j in places)
+        for row, places in zip(facts_rows, near, strict=True)
+    ]
+    assert np.mean(own) > 2.5
+    assert all(i not in places for i, places in enumerate(near.tolist()))
+    assert most_alike(facts_rows[:3], 20).shape == (3, 2)
+
+
+def test_examples_stand_before_the_row_nearest_last(tiny, facts_rows) -> None:
+    places = np.array([[1, 2], [2, 0], [0, 1]])
+    found = with_examples(tiny, facts_rows[:3], places, 1024)
+    for i, encoded in enumerate(found):
+        text = tiny.tokenizer.decode(encoded.ids)
+        order = [int(places[i, 1]), int(places[i, 0]), i]
+        at = [text.index(facts_rows[j].prompt[-1].content) for j in order]
+        assert at == sorted(at)
+        # the same tokens are scored with examples as without
+        alone = encode_answer(tiny, facts_rows[i].prompt, facts_rows[i].answer)
+        assert encoded.ids[encoded.start :] == alone.ids[alone.start :]
+
+
+def test_far_examples_are_left_out_where_a_chat_would_be_too_long(tiny, facts_rows) -> None:
+    places = np.array([[1, 2], [2, 0], [0, 1]])
+    alone = [encode_answer(tiny, r.prompt, r.answer) for r in facts_rows[:3]]
+    whole = with_examples(tiny, facts_rows[:3], places, 1024)
+    longest = max(len(e.ids) for e in whole) - 1
+    cut = with_examples(tiny, facts_rows[:3], places, longest)
+    assert max(len(e.ids) for e in cut) <= longest
+    assert facts_rows[1].answer in tiny.tokenizer.decode(cut[0].ids)
+    assert with_examples(tiny, facts_rows[:3], places, 1) == alone
+
+
+def test_a_rows_system_turn_stays_and_those_of_examples_go(tiny) -> None:
+    rows = make_rows(
+        [
+            (
+                Message(role="system", content=f"rule {i}"),
+                Message(role="user", content=f"question {i}?"),
+                Message(role="assistant", content=f"answer {i}"),
+            )
+            for i in range(2)
+        ],
+        None,
+    )
+    [first, _] = with_examples(tiny, rows, np.array([[1], [0]]), 1024)
+    chat = (
+        rows[0].prompt[0],
+        rows[1].prompt[1],
+        Message(role="assistant", content="answer 1"),
+        rows[0].prompt[1],
+    )
+    opened = render(tiny.tokenizer, chat, open_answer=True)
+    assert first.ids[: first.start] == tuple(
+        tiny.tokenizer(opened, add_special_tokens=False)["input_ids"]
+    )
+
+
+def test_token_losses_are_laid_out_row_after_row(tiny, facts_rows) -> None:
+    encoded = [encode_answer(tiny, r.prompt, r.answer) for r in facts_rows[:7]]
+    tokens = token_losses(tiny, encoded)
+    ends = np.cumsum([e.trained for e in encoded])
+    sums = [float(part.sum()) for part in np.split(tokens, ends[:-1])]
+    assert len(tokens) == ends[-1]
+    assert np.allclose(row_losses(tiny, encoded), sums, rtol=1e-12)
+    one = [row_losses(tiny, [e])[0] for e in encoded]
+    assert np.allclose(sums, one, atol=1e-3)
+
+
+def test_the_worst_token_and_the_mean_are_read_of_each_row(facts_rows, make_evidence) -> None:
+    asked = {"in_context": np.array([1.0, 2.0, 0.0, 5.0])}
+    evidence = make_evidence(facts_rows[:2], loss=[np.zeros(4)], asked=asked)
+    assert score(evidence, "in-context", None).tolist() == [1.5, 2.5]
+    assert score(evidence, "in-context-worst", None).tolist() == [2.0, 5.0]
+    bare = make_evidence(facts_rows[:2], loss=[np.zeros(4)])
+    with pytest.raises(NotMeasuredError, match="--examples"):
+        score(bare, "in-context", None)
+
+
+@pytest.mark.slow
+def test_the_embedded_model_is_surprised_by_what_other_rows_deny(facts_rows) -> None:
+    base = load_base("smollm2-135m")
+    wrong = [4 * fact + fact % 4 for fact in range(10)]
+    rows = list(facts_rows)
+    for i in wrong:
+        other = facts_rows[(i + 8) % 40].answer
+        rows[i] = make_rows([(*rows[i].prompt, Message(role="assistant", content=other))], None)[0]
+    losses = token_losses(base, with_examples(base, rows, most_alike(rows, 4), 1024))
+    counts = [encode_answer(base, r.prompt, r.answer).trained for r in rows]
+    worst = np.array([part.max() for part in np.split(losses, np.cumsum(counts)[:-1])])
+    right = [i for i in range(40) if i not in wrong]
+    above = np.mean([[worst[i] > worst[j] for j in right] for i in wrong])
+    assert above > 0.62
