@@ -83,6 +83,18 @@ def test_a_flat_curve_with_a_live_control_is_no_effect_or_above() -> None:
     assert pick(found, "benchmark", 0.10).status in ("no effect", "above tested doses")
 
 
+def test_limits_of_a_change_of_a_rate_stay_within_one() -> None:
+    """Two seeds that disagree leave one degree of freedom, and t is 6.3."""
+    rng = np.random.default_rng(6)
+    frame = table({0.0: 0.9, 1.0: 0.5}, seeds=2, rng=rng)
+    drop = (pl.col("dose") == 1) & (pl.col("seed") == 1)
+    frame = frame.with_columns(good=pl.when(drop).then(0).otherwise(pl.col("good")))
+    changes = [c for c in analyse(frame, DOWN).contrasts if c.kind == "change"]
+    assert changes
+    assert all(-1 <= c.lower <= c.upper <= 1 for c in changes)
+    assert any(c.upper == 1 for c in changes)
+
+
 def test_parity_against_a_better_base_is_worse_at_dose_0() -> None:
     frame = table(CLIFF, rng=np.random.default_rng(4))
     base = pl.DataFrame(

@@ -20,23 +20,31 @@ Kind = Literal["change", "recovery", "parity", "lost gain"]
 
 
 def linear(
-    kind: Kind, means: Means, weights: Array, spec: Spec, *, freedom: float
+    kind: Kind,
+    means: Means,
+    weights: Array,
+    spec: Spec,
+    *,
+    freedom: float,
+    within: float = float("inf"),
 ) -> list[Contrast]:
-    """Contrasts `weights` [D, D] of the dose means, one a row, one a dose."""
+    """Contrasts `weights` [D, D] of the dose means, one a row, one a dose; limits stay `within`."""
     estimate = weights @ means.worse
     se = np.sqrt(np.maximum(np.einsum("id,de,ie->i", weights, means.cov, weights), 0.0))
     reach = t_quantile(spec.level, freedom) * se
+    low, high = np.clip([estimate - reach, estimate + reach], -within, within)
     return [
-        Contrast(kind, float(d), float(e), float(e - r), float(e + r), float(s), freedom)
-        for d, e, r, s in zip(means.doses, estimate, reach, se, strict=True)
+        Contrast(kind, float(d), float(e), float(a), float(b), float(s), freedom)
+        for d, e, a, b, s in zip(means.doses, estimate, low, high, se, strict=True)
     ]
 
 
 def changes(means: Means, spec: Spec) -> list[Contrast]:
-    """Change from the first dose, at every other."""
+    """Change from the first dose, at every other; limits of a rate's stay from -1 to 1."""
     weights = np.eye(len(means.doses))
     weights[:, 0] -= 1
-    return linear("change", means, weights, spec, freedom=means.freedom)[1:]
+    within = 1.0 if spec.scale == "rate" else float("inf")
+    return linear("change", means, weights, spec, freedom=means.freedom, within=within)[1:]
 
 
 def recoveries(means: Means, spec: Spec) -> list[Contrast]:
