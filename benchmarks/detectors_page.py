@@ -85,11 +85,11 @@ def planted_part(runs: list[Run]) -> list[str]:
         " by rule (another row's value, another number, a mutant of the code). The truth is held"
         " against the copy's untouched rows, which the choice never saw as wrong or right. A set"
         " has facts in four wordings and facts in one wording. `consistent` flips whole facts,"
-        " `random` single rows. `views`, the rule that prefers it, and `neighbours` were made while"
-        " looking at one run, finance, subtle, random, seed 0, and, without a model, at the answers"
-        " of finance and coding, seeds 0 to 3. Health and legal, seed 0, were looked at once before"
-        " the last change of `neighbours`, which was made on those two packs; all others only"
-        " after.",
+        " `random` single rows. What was looked at before: `neighbours`, `in-context` and the rules"
+        " of `views` were made on finance and coding, subtle, random, seeds 0 and 1 (answers alone:"
+        " 0 to 3). Health and legal, seeds 0 to 2, had been seen with an earlier `neighbours` and"
+        " without `in-context`; health, seed 0, also with `in-context`, just before other rows were"
+        " given two voices on the figures of coding and finance. All others only after.",
         "",
         *bound_lines(runs),
         "### Every run",

@@ -228,7 +228,7 @@ def measured_as(name: str, value: float, error: float, when: int | None = 1) -> 
     return Measured(name, when, value, low, high, None, None, None, status)
 
 
-def test_a_view_has_one_voice_however_many_detectors_it_has(facts_rows, make_evidence) -> None:
+def test_a_view_has_one_voice_and_other_rows_two(facts_rows, make_evidence) -> None:
     able = [
         measured_as("loss", 0.9, 0.05),
         measured_as("aum", 0.8, 0.05),
@@ -247,8 +247,17 @@ def test_a_view_has_one_voice_however_many_detectors_it_has(facts_rows, make_evi
         before=[rng.normal(size=(40, 8))],
     )
     each = [score(evidence, n, 1) for n in ("loss", "aum", "neighbours")]
-    expected = rank_average([rank_average(each[:2]), each[2]])
+    expected = rank_average([rank_average(each[:2]), each[2], each[2]])
     assert np.allclose(combine(evidence, "views", (), views), expected)
+
+
+def test_other_rows_are_heard_together_or_not_at_all() -> None:
+    """Planted rows say little of which of them is good: they count wrong rows found as mistakes."""
+    near = measured_as("neighbours", 0.52, 0.1)
+    worst = measured_as("in-context-worst", 0.3, 0.05, None)
+    assert split_views([near, worst]) == ()
+    found = measured_as("in-context", 0.8, 0.1, None)
+    assert split_views([near, found, worst]) == ((("neighbours", 1), ("in-context", None)),)
 
 
 @pytest.mark.parametrize(("planted_rows", "chosen"), [((2, 11), "views"), ("many", "loss")])

@@ -16,16 +16,21 @@ if TYPE_CHECKING:
 
 CONTROLS = ("length", "length-short")
 COMBINED = ("views", "rank-average", "topsis")
+OTHERS = "other rows"
 # What a detector reads; all others read the model's own surprise at the answer.
 VIEWS = {
-    "neighbours": "other rows",
-    "in-context": "other rows",
-    "in-context-worst": "other rows",
+    "neighbours": OTHERS,
+    "in-context": OTHERS,
+    "in-context-worst": OTHERS,
     "self-validation": "opinion",
     "judge": "opinion",
     "agreement-low": "trusted rows",
     "agreement-high": "trusted rows",
 }
+# What other rows contradict is wrong however it came to be. Surprise hangs on how an error was
+# made, and planted ones, made by rule, overrate it; they underrate detectors that find the wrong
+# rows that were there before, since those count as right.
+VOICES = {OTHERS: 2}
 Z = 1.96
 DETECTABLE = 0.65
 
@@ -98,26 +103,39 @@ def score(evidence: Evidence, name: str, when: int | None) -> np.ndarray:
 
 def combine(evidence: Evidence, name: str, parts: Parts, views: Sequence[Parts] = ()) -> np.ndarray:
     """`rank-average` or `topsis` over the columns of `parts`, or `views`: the mean over `views` of
-    the rank of each one's rank average, so that a view has one voice however many detectors."""
+    the rank of each one's rank average, so that a view has one voice (other rows: two) however many
+    detectors."""
     if name == "views":
-        return rank_average([combine(evidence, "rank-average", view) for view in views])
+        voices = []
+        for view in views:
+            column = combine(evidence, "rank-average", view)
+            voices += [column] * VOICES.get(view_of(view[0][0]), 1)
+        return rank_average(voices)
     columns = [score(evidence, n, w) for n, w in parts]
     return rank_average(columns) if name == "rank-average" else topsis([ranks(c) for c in columns])
 
 
+def view_of(name: str) -> str:
+    """What a detector reads."""
+    return VIEWS.get(name, "surprise")
+
+
 def split_views(able: Sequence[Measured]) -> tuple[Parts, ...]:
     """The detectors of each view that detect; where none does, its best one if that is above
-    chance by one standard error. Views without any are left out."""
+    chance by one standard error. Views without any are left out. Of `OTHERS`, where it is in, all
+    members are that are not reversed: which of them planted rows favour says little (`VOICES`)."""
     views: dict[str, list[Measured]] = {}
     for m in able:
-        views.setdefault(VIEWS.get(m.name, "surprise"), []).append(m)
+        views.setdefault(view_of(m.name), []).append(m)
     found = []
-    for members in views.values():
+    for view, members in views.items():
         good = [m for m in members if m.status == "detects"]
         best = max(members, key=lambda m: m.auroc or 0.0)
         error = ((best.auroc or 0.0) - (best.lower or 0.0)) / Z
         if not good and (best.auroc or 0.0) - error > 0.5:
             good = [best]
+        if good and view == OTHERS:
+            good = [m for m in members if m.status != "reversed"]
         if good:
             found.append(tuple((m.name, m.when) for m in good))
     return tuple(found)
