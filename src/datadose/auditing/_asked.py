@@ -69,7 +69,6 @@ def gather_evidence(
 
     What is finished stays in `folder` and is not asked again.
     """
-
     # raise the number with any change of what is asked
     asked = _kept(folder / "asked-2.npz", lambda: ask_model(base, rows, recording))
     if folds:
@@ -82,8 +81,9 @@ def gather_evidence(
     if examples:
 
         def in_context() -> np.ndarray:
-            near = most_alike(rows, examples)
-            return token_losses(base, with_examples(base, rows, near, recipe.max_length))
+            shown = with_examples(base, rows, most_alike(rows, examples), recipe.max_length)
+            with half_weights(base):
+                return token_losses(base, shown)
 
         asked |= _kept(folder / f"in-context-{examples}.npz", lambda: {"in_context": in_context()})
     return Evidence(tuple(rows), recording, asked)
