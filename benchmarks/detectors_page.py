@@ -23,8 +23,7 @@ PARTS = {"all": "all rows", "several": "facts in four wordings", "single": "fact
 HEAD = """# Which detectors find wrong rows
 
 `python benchmarks/detectors_page.py` wrote this page from the results of single runs, one setting
-a call: `python benchmarks/detectors.py --facts 20 --single 20 --folds 0 --pack health --seed 0`
-(finance: `--facts 24 --single 40 --folds 2`) and
+a call: `python benchmarks/detectors.py --facts 20 --single 20 --folds 0 --pack health --seed 0` and
 `python benchmarks/detectors_real.py truthfulqa --each 100`.
 """
 
