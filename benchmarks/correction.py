@@ -179,7 +179,8 @@ def head(o, corrector: Corrector, trusted: int, facts: int) -> list[str]:  # typ
         "# Correction given evidence",
         "",
         f"`python benchmarks/correction.py --packs {' '.join(o.packs)} --wordings {o.wordings}"
-        f" --pairs {o.pairs}`",
+        f" --pairs {o.pairs} --seed {o.seed}{f' --limit {o.limit}' if o.limit else ''}"
+        f" --stages {o.stages}`",
         f"wrote this page with {o.model}, seed {o.seed}. {trusted} right rows of half of the",
         f"facts gave {corrector.pairs} pairs to learn from; {corrector.held_out} right rows of",
         f"facts held out of these set the margin, {corrector.margin:.2f} nats. Asked: rows of the",
