@@ -39,11 +39,12 @@ from datadose.auditing import (
 from datadose.domains import load_pack
 from datadose.models import load_base
 from datadose.rows import Mix, mix_pool
+from datadose.running import AuditSettings
 from datadose.schema import Pool, Recipe, Row
 from datadose.training import load_recording, record_run
 
 NEIGHBOURS = tuple(name for name, view in VIEWS.items() if view == "other rows")
-EXAMPLES = 4
+EXAMPLES = AuditSettings().examples
 
 
 def main() -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from datadose._core import GuardError
 from datadose.auditing import NotMeasuredError, score
+from datadose.auditing._asked import check_layout
 from datadose.auditing._in_context import most_alike, with_examples
 from datadose.models import encode_answer, load_base, render
 from datadose.rows import make_rows
@@ -97,6 +99,16 @@ def test_the_worst_token_and_the_mean_are_read_of_each_row(facts_rows, make_evid
     bare = make_evidence(facts_rows[:2], loss=[np.zeros(4)])
     with pytest.raises(NotMeasuredError, match="--examples"):
         score(bare, "in-context", None)
+
+
+def test_answers_of_other_lengths_than_recorded_are_refused(
+    tiny, facts_rows, make_evidence
+) -> None:
+    recording = make_evidence(facts_rows[:3], loss=[np.zeros(6)]).recording
+    check_layout(tiny, [2, 2, 2], recording)
+    # as many in all, but not row by row
+    with pytest.raises(GuardError, match="in row 2"):
+        check_layout(tiny, [2, 3, 1], recording)
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from datadose._core import GuardError
 from datadose.auditing._evidence import Evidence
 from datadose.auditing._fence import fenced
 from datadose.auditing._in_context import most_alike, with_examples
@@ -69,7 +70,7 @@ def gather_evidence(
 
     What is finished stays in `folder` and is not asked again.
     """
-    # raise the number with any change of what is asked
+    # raise a file's number with any change of what is asked for it
     asked = _kept(folder / "asked-2.npz", lambda: ask_model(base, rows, recording))
     if folds:
 
@@ -82,11 +83,29 @@ def gather_evidence(
 
         def in_context() -> np.ndarray:
             shown = with_examples(base, rows, most_alike(rows, examples), recipe.max_length)
+            check_layout(base, [e.trained for e in shown], recording)
             with half_weights(base):
                 return token_losses(base, shown)
 
-        asked |= _kept(folder / f"in-context-{examples}.npz", lambda: {"in_context": in_context()})
+        asked |= _kept(
+            folder / f"in-context-1-{examples}.npz", lambda: {"in_context": in_context()}
+        )
     return Evidence(tuple(rows), recording, asked)
+
+
+def check_layout(base: BaseModel, trained: Sequence[int], recording: Recording) -> None:
+    """Raises GuardError unless each row has as many answer tokens after examples as when it was
+    recorded: losses would be read as those of other rows."""
+    import numpy as np
+
+    other = np.flatnonzero(np.diff(recording.offset) != np.asarray(trained))
+    if len(other):
+        raise GuardError(
+            "answer tokens after examples",
+            f"{len(other)} answers have other tokens than alone, the first in row {other[0] + 1}",
+            where=base.name,
+            next_step="give --examples 0: the chat template changes later turns",
+        )
 
 
 def _kept(file: Path, ask: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
