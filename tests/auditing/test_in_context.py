@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from datadose._core import GuardError
-from datadose.auditing import NotMeasuredError, score
+from datadose.auditing import NotMeasuredError, auroc, score
 from datadose.auditing._asked import check_layout
 from datadose.auditing._in_context import most_alike, with_examples
 from datadose.models import encode_answer, load_base, render
@@ -119,9 +119,15 @@ def test_the_embedded_model_is_surprised_by_what_other_rows_deny(facts_rows) -> 
     for i in wrong:
         other = facts_rows[(i + 8) % 40].answer
         rows[i] = make_rows([(*rows[i].prompt, Message(role="assistant", content=other))], None)[0]
-    losses = token_losses(base, with_examples(base, rows, most_alike(rows, 4), 1024))
-    counts = [encode_answer(base, r.prompt, r.answer).trained for r in rows]
-    worst = np.array([part.max() for part in np.split(losses, np.cumsum(counts)[:-1])])
-    right = [i for i in range(40) if i not in wrong]
-    above = np.mean([[worst[i] > worst[j] for j in right] for i in wrong])
-    assert above > 0.62
+    alone = [encode_answer(base, r.prompt, r.answer) for r in rows]
+    cuts = np.cumsum([e.trained for e in alone])[:-1]
+    truth = np.isin(np.arange(40), wrong)
+
+    def found(encoded) -> float:
+        worst = [part.max() for part in np.split(token_losses(base, encoded), cuts)]
+        return auroc(np.array(worst), truth)
+
+    shown = found(with_examples(base, rows, most_alike(rows, 4), 1024))
+    assert shown > 0.62
+    # made-up towns and stones: without other rows there is nothing to know
+    assert shown > found(alone) + 0.15
