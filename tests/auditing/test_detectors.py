@@ -32,6 +32,7 @@ from datadose.auditing import (
     timed,
     topsis,
 )
+from datadose.auditing._evidence import settled
 from datadose.auditing._gradients import donod_terms
 from datadose.rows import make_rows
 from datadose.schema import Message
@@ -104,6 +105,24 @@ def test_neighbours_find_the_row_that_answers_otherwise(facts_rows, make_evidenc
     rows[5] = rows[5].model_copy(update={"messages": (*rows[5].prompt, odd)})
     column = score(make_evidence(tuple(rows), before=[states]), "neighbours", 1)
     assert int(column.argmax()) == 5
+
+
+weighed = st.lists(st.tuples(st.floats(-5, 5), st.floats(0, 3)), min_size=2, max_size=20)
+
+
+@settings(max_examples=60, deadline=None)
+@given(weighed, st.floats(0.1, 10))
+def test_what_little_is_known_of_stands_nearer_the_middle(pairs, scale) -> None:
+    values, weight = np.array([p[0] for p in pairs]), np.array([p[1] for p in pairs])
+    found = settled(values, weight)
+    if not weight.any():
+        assert (found == values).all()
+        return
+    middle = np.average(values, weights=weight)
+    # as far from the middle as a row's weight is of its own and the usual one together
+    left = weight / (weight + weight.mean())
+    assert np.allclose(found - middle, left * (values - middle), atol=1e-9)
+    assert np.allclose(settled(values, weight * scale), found, atol=1e-9)
 
 
 def test_agreement_needs_trusted_rows_and_has_both_signs(facts_rows, make_evidence) -> None:

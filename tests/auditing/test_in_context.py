@@ -21,14 +21,16 @@ def tiny():
 
 
 def test_rows_of_the_same_matter_are_the_most_alike(facts_rows) -> None:
-    near = most_alike(facts_rows, 3)
+    near, likeness = most_alike(facts_rows, 3)
     own = [
         sum(facts_rows[int(j)].fact == row.fact for j in places)
         for row, places in zip(facts_rows, near, strict=True)
     ]
     assert np.mean(own) > 2.5
     assert all(i not in places for i, places in enumerate(near.tolist()))
-    assert most_alike(facts_rows[:3], 20).shape == (3, 2)
+    assert (np.diff(likeness, axis=1) <= 0).all()
+    assert 0 <= likeness.min() <= likeness.max() <= 2 + 1e-9
+    assert most_alike(facts_rows[:3], 20)[0].shape == (3, 2)
 
 
 def test_examples_stand_before_the_row_nearest_last(tiny, facts_rows) -> None:
@@ -92,13 +94,41 @@ def test_token_losses_are_laid_out_row_after_row(tiny, facts_rows) -> None:
 
 
 def test_the_worst_token_and_the_mean_are_read_of_each_row(facts_rows, make_evidence) -> None:
-    asked = {"in_context": np.array([1.0, 2.0, 0.0, 5.0])}
-    evidence = make_evidence(facts_rows[:2], loss=[np.zeros(4)], asked=asked)
-    assert score(evidence, "in-context", None).tolist() == [1.5, 2.5]
-    assert score(evidence, "in-context-worst", None).tolist() == [2.0, 5.0]
-    bare = make_evidence(facts_rows[:2], loss=[np.zeros(4)])
+    asked = {
+        "in_context": np.array([1.0, 2.0, 0.0, 5.0, 1.6, 1.6]),
+        "untuned": np.zeros(6),
+        "alike": np.ones(3),
+    }
+    evidence = make_evidence(facts_rows[:3], loss=[np.zeros(6)], asked=asked)
+    assert np.argsort(score(evidence, "in-context", None)).tolist() == [0, 2, 1]
+    assert np.argsort(score(evidence, "in-context-worst", None)).tolist() == [2, 0, 1]
+    bare = make_evidence(facts_rows[:3], loss=[np.zeros(6)])
     with pytest.raises(NotMeasuredError, match="--examples"):
         score(bare, "in-context", None)
+
+
+def test_words_that_surprise_in_any_case_count_a_little_less(facts_rows, make_evidence) -> None:
+    asked = {
+        "in_context": np.array([3.0, 3.0, 3.2, 3.2]),
+        "untuned": np.array([0.0, 0.0, 5.0, 5.0]),
+        "alike": np.ones(2),
+    }
+    evidence = make_evidence(facts_rows[:2], loss=[np.zeros(4)], asked=asked)
+    for name in ("in-context", "in-context-worst"):
+        found = score(evidence, name, None)
+        assert found[0] > found[1]
+
+
+def test_a_row_that_nothing_is_like_stands_in_the_middle(facts_rows, make_evidence) -> None:
+    asked = {
+        "in_context": np.repeat([0.0, 1.0, 2.0, 3.0, 9.0], 2),
+        "untuned": np.zeros(10),
+        "alike": np.array([1.0, 1.0, 1.0, 1.0, 0.0]),
+    }
+    evidence = make_evidence(facts_rows[:5], loss=[np.zeros(10)], asked=asked)
+    for name in ("in-context", "in-context-worst"):
+        found = score(evidence, name, None)
+        assert found[0] < found[1] < found[4] < found[2] < found[3]
 
 
 def test_answers_of_other_lengths_than_recorded_are_refused(
@@ -127,7 +157,7 @@ def test_the_embedded_model_is_surprised_by_what_other_rows_deny(facts_rows) -> 
         worst = [part.max() for part in np.split(token_losses(base, encoded), cuts)]
         return auroc(np.array(worst), truth)
 
-    shown = found(with_examples(base, rows, most_alike(rows, 4), 1024))
+    shown = found(with_examples(base, rows, most_alike(rows, 4)[0], 1024))
     assert shown > 0.62
     # made-up towns and stones: without other rows there is nothing to know
     assert shown > found(alone) + 0.15

@@ -15,6 +15,7 @@ from datadose.schema import Recipe, Row
 from datadose.training import (
     OnEvent,
     Recording,
+    encode_rows,
     held_out_losses,
     reply_losses,
     row_losses,
@@ -81,15 +82,18 @@ def gather_evidence(
         asked |= _kept(folder / f"held-out-{folds}.npz", lambda: {"held_out": held_out()})
     if examples:
 
-        def in_context() -> np.ndarray:
-            shown = with_examples(base, rows, most_alike(rows, examples), recipe.max_length)
+        def in_context() -> dict[str, np.ndarray]:
+            places, likeness = most_alike(rows, examples)
+            shown = with_examples(base, rows, places, recipe.max_length)
             check_layout(base, [e.trained for e in shown], recording)
             with half_weights(base):
-                return token_losses(base, shown)
+                return {
+                    "in_context": token_losses(base, shown),
+                    "untuned": token_losses(base, encode_rows(base, rows, recipe)),
+                    "alike": likeness.mean(1),
+                }
 
-        asked |= _kept(
-            folder / f"in-context-1-{examples}.npz", lambda: {"in_context": in_context()}
-        )
+        asked |= _kept(folder / f"in-context-2-{examples}.npz", in_context)
     return Evidence(tuple(rows), recording, asked)
 
 

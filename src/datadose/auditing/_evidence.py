@@ -26,8 +26,9 @@ class Evidence:
 
     `asked` holds what was asked of the model besides: `alone` [N], a row's summed answer loss
     under a contentless prompt; `yes` [N], log-odds that the tuned model calls the answer right;
-    `held_out` [N], the summed answer loss under models that never saw the row; `in_context` [n],
-    laid out as the recording is, the loss of every answer token after rows like its own.
+    `held_out` [N], the summed answer loss under models that never saw the row; `in_context` and
+    `untuned` [n], laid out as the recording is, the untuned model's loss of every answer token
+    after rows like its own and without them; `alike` [N], how like those are (`most_alike`).
     """
 
     rows: Sequence[Row]
@@ -77,4 +78,18 @@ def ranks(values: np.ndarray) -> np.ndarray:
 
     filled = np.where(np.isfinite(values), values, np.nanmedian(values[np.isfinite(values)]))
     found: np.ndarray = (rankdata(filled) - 0.5) / len(filled)
+    return found
+
+
+def settled(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Values [N] drawn towards their weighted mean by as much weight as a row has on average.
+
+    A row without weight, of which nothing is known, is in the middle: neither supported nor
+    contradicted.
+    """
+    usual = weight.mean()
+    if not usual:
+        return values
+    middle = (weight * values).sum() / weight.sum()
+    found: np.ndarray = (weight * values + usual * middle) / (weight + usual)
     return found

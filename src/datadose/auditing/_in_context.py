@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from datadose.auditing._evidence import Evidence, detector
+from datadose.auditing._evidence import Evidence, detector, ranks, settled
 from datadose.models import BaseModel, Encoded, encode_answers
 from datadose.schema import Message, Row
 
@@ -15,16 +15,19 @@ if TYPE_CHECKING:
 CELLS = 2**24
 # what a row is about outweighs how it is asked, which many rows share
 RARE = 3
+# a word that surprises in any case says a little less
+EXPECTED = 0.2
 EXAMPLES = "give --examples 1 or more"
 
 
-def most_alike(rows: Sequence[Row], count: int) -> np.ndarray:
-    """Places [N, count] of the rows that read most like each row, itself left out, nearest first.
+def most_alike(rows: Sequence[Row], count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Places and likeness, each [N, count], of the rows that read most like each row, itself left
+    out, nearest first.
 
-    Likeness is the sum of two cosines over character 3- to 5-grams within words, each weighted by
-    log((1 + N) / n)^RARE where n of N rows have it: of the prompts, and of prompts with answers,
-    since one wrong word leaves an answer like those of its fact. In blocks, so that memory grows
-    with N, not with its square.
+    Likeness, 0 to 2, is the sum of two cosines over character 3- to 5-grams within words, each
+    weighted by log((1 + N) / n)^RARE where n of N rows have it: of the prompts, and of prompts with
+    answers, since one wrong word leaves an answer like those of its fact. In blocks, so that memory
+    grows with N, not with its square.
     """
     import numpy as np
     from scipy.sparse import hstack
@@ -34,12 +37,13 @@ def most_alike(rows: Sequence[Row], count: int) -> np.ndarray:
     x = hstack([_grams(prompts), _grams(whole)], format="csr")
     count = min(count, len(rows) - 1)
     size = max(1, CELLS // len(rows))
-    found = []
+    places, likeness = [], []
     for at in range(0, len(rows), size):
         close = (x[at : at + size] @ x.T).toarray()
         close[np.arange(len(close)), at + np.arange(len(close))] = -np.inf
-        found.append(np.argsort(-close, axis=1, kind="stable")[:, :count])
-    return np.concatenate(found)
+        places.append(np.argsort(-close, axis=1, kind="stable")[:, :count])
+        likeness.append(np.take_along_axis(close, places[-1], axis=1))
+    return np.concatenate(places), np.concatenate(likeness)
 
 
 def _grams(texts: Sequence[str]) -> Any:
@@ -85,17 +89,18 @@ def _chat(rows: Sequence[Row], i: int, near: Sequence[int]) -> tuple[tuple[Messa
 
 @detector("in-context")
 def in_context(evidence: Evidence) -> np.ndarray:
-    """Mean answer loss (nats a token) of the untuned model after the rows most like this one.
+    """Mean excess (nats a token) of the answer in the untuned model after the rows most like it.
 
     Nearest rows as examples are those of Liu et al. 2022 (arXiv 2101.06804), turned round: there
     they help to answer, here what they say of the same matter makes a wrong answer surprising. The
-    untuned model has not learned the row by heart.
+    untuned model has not learned the row by heart. A token's excess is its loss after examples less
+    EXPECTED of its loss without. By rank, and the less like the row its examples are, the nearer to
+    the middle.
     """
     import numpy as np
 
-    tokens = evidence.need("in_context", EXAMPLES)
-    total = np.add.reduceat(tokens, evidence.recording.offset[:-1])
-    return np.asarray(total / evidence.tokens)
+    total = np.add.reduceat(_excess(evidence), evidence.recording.offset[:-1])
+    return settled(ranks(total / evidence.tokens), evidence.need("alike", EXAMPLES))
 
 
 @detector("in-context-worst")
@@ -103,5 +108,10 @@ def in_context_worst(evidence: Evidence) -> np.ndarray:
     """The same for the row's worst answer token."""
     import numpy as np
 
-    tokens = evidence.need("in_context", EXAMPLES)
-    return np.asarray(np.maximum.reduceat(tokens, evidence.recording.offset[:-1]), dtype=float)
+    worst = np.maximum.reduceat(_excess(evidence), evidence.recording.offset[:-1])
+    return settled(ranks(worst), evidence.need("alike", EXAMPLES))
+
+
+def _excess(evidence: Evidence) -> np.ndarray:
+    shown = evidence.need("in_context", EXAMPLES)
+    return shown - EXPECTED * evidence.need("untuned", EXAMPLES)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from datadose.auditing._evidence import Evidence, detector
+from datadose.auditing._evidence import Evidence, detector, settled
 from datadose.rows import word_set
 
 if TYPE_CHECKING:
@@ -77,8 +77,7 @@ def neighbours(evidence: Evidence, epoch: int, *, count: int = 20) -> np.ndarray
     Of the `count` rows nearest by the last hidden state at the last prompt token, each weighs by
     cosine times how much the prompts share (plus FAINT, for prompts that say the same in other
     words). Shares are weighted Jaccard indices, of the prompts' words and of `answer_grams`. The
-    mean is drawn towards that of all rows by as much weight as a row has on average: a row that
-    has nothing like it is in the middle, neither supported nor contradicted.
+    mean is `settled` by the sum of weights: a row that has nothing like it is in the middle.
     """
     import numpy as np
 
@@ -92,11 +91,8 @@ def neighbours(evidence: Evidence, epoch: int, *, count: int = 20) -> np.ndarray
         weight[i] = [FAINT + _likeness(asked[i], asked[int(j)]) for j in near]
     weight *= np.maximum(cosines, 0)
     total = weight.sum(1)
-    if not total.any():
-        return np.zeros(len(places))
-    usual = float((weight * alike).sum() / total.sum())
-    found: np.ndarray = -((weight * alike).sum(1) + total.mean() * usual) / (total + total.mean())
-    return found
+    shared = (weight * alike).sum(1) / np.where(total > 0, total, 1)
+    return -settled(shared, total)
 
 
 def _likeness(a: dict[str, float], b: dict[str, float]) -> float:
