@@ -85,11 +85,13 @@ def planted_part(runs: list[Run]) -> list[str]:
         " against the copy's untouched rows, which the choice never saw as wrong or right. A set"
         " has facts in four wordings and facts in one wording. `consistent` flips whole facts,"
         " `random` single rows. `no neighbours` leaves out all detectors that read other rows."
-        " What was looked at before: `neighbours`, `in-context` and the rules"
-        " of `views` were made on finance and coding, subtle, random, seeds 0 and 1 (answers alone:"
-        " 0 to 3). Health and legal, seeds 0 to 2, had been seen with an earlier `neighbours` and"
-        " without `in-context`; health, seed 0, also with `in-context`, just before other rows were"
-        " given two voices on the figures of coding and finance. All others only after.",
+        " What was looked at before: `neighbours`, `in-context` and the rules of `views` were made"
+        " on finance and coding, subtle, random, seeds 0 and 1 (answers alone: 0 to 3). That"
+        " `in-context` leaves rows in the middle that no other is like, and what it takes off for"
+        " the loss without examples, was made on finance and coding, seed 0, and looked at once on"
+        " finance, seed 1. Health and legal had been seen, all five seeds, with an earlier"
+        " `in-context` (chosen: 0.84 on all rows, 0.93 on facts in four wordings, 0.48 on facts in"
+        " one), and not with this one before everything was fixed.",
         "",
         *bound_lines(runs),
         "### Every run",

@@ -12,6 +12,7 @@ from datadose._core._errors import (
 )
 from datadose._core._files import (
     atomic_folder,
+    plain_node,
     read_json,
     read_jsonl,
     sha256_file,
@@ -38,6 +39,7 @@ __all__ = [
     "digest",
     "generator",
     "need_extra",
+    "plain_node",
     "read_json",
     "read_jsonl",
     "sha256_file",

@@ -39,6 +39,7 @@ from datadose.evaluation._labelled import (
     yes_or_no,
 )
 from datadose.evaluation._lm_eval import (
+    HARNESS,
     HarnessTask,
     ask_harness,
     harness_items,
@@ -80,6 +81,7 @@ from datadose.evaluation._verdicts import Verdict, parse_number, read_verdict, w
 __all__ = [
     "BATCH",
     "CUES",
+    "HARNESS",
     "SCORER_VERSION",
     "Answered",
     "ClassifierJudge",

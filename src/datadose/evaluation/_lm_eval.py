@@ -18,7 +18,7 @@ from datadose.evaluation.benchmarks import Task
 from datadose.models import BaseModel
 from datadose.schema import Check, Option, Probe
 
-PREFIX = "lm-eval:"
+HARNESS = "lm-eval:"
 SHOTS_SEED = 1234  # the harness's own for its examples
 KINDS = {"multiple_choice": "choice", "loglikelihood": "choice", "generate_until": "generate"}
 
@@ -176,7 +176,7 @@ def harness_items(found: HarnessTask) -> dict[str, Task]:
     for number, parts in asked.items():
         prompt = str(parts[0].args[0])
         target = found.task.doc_to_target(parts[0].doc)
-        name = f"{PREFIX}{found.name}/{number}"
+        name = f"{HARNESS}{found.name}/{number}"
         if found.kind == "choice":
             # some metrics ask every option once more without its prompt, and some tasks put the
             # options before one ending
@@ -231,7 +231,7 @@ def _answered(found: HarnessTask, sample: dict[str, Any], metric: str) -> Answer
         if metric == "acc" and len(scores) > 1:
             chosen = max(range(len(scores)), key=lambda i: (scores[i], -i))
     return Answered(
-        f"{PREFIX}{found.name}/{sample['doc_id']}",
+        f"{HARNESS}{found.name}/{sample['doc_id']}",
         "",
         "right" if value > 0.5 else "wrong",
         value,
@@ -280,7 +280,7 @@ def _probe(found: HarnessTask, number: int, requests: Sequence[Any]) -> Probe:
             next_step="ask it with `datadose eval`",
         )
     return Probe(
-        id=f"{PREFIX}{found.name}/{number}",
+        id=f"{HARNESS}{found.name}/{number}",
         response="domain",
         relation="untrained",
         kind="choice",
@@ -294,10 +294,10 @@ def _probe(found: HarnessTask, number: int, requests: Sequence[Any]) -> Probe:
 
 def rooted_spec(spec: str, folder: Path) -> str:
     """`lm-eval:...` with a file's or folder's name made absolute, given from `folder`."""
-    place = spec.removeprefix(PREFIX)
+    place = spec.removeprefix(HARNESS)
     if "/" not in place and not place.partition("@")[0].endswith((".yaml", ".yml")):
         return spec
-    return f"{PREFIX}{(folder / Path(place).expanduser()).absolute()}"
+    return f"{HARNESS}{(folder / Path(place).expanduser()).absolute()}"
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from datadose._core import InputError, Issue
+from datadose._core import InputError, Issue, plain_node
 from datadose.rows._formats import shorten
 from datadose.rows._lines import check_file, read_records
 from datadose.rows._read import read_rows
@@ -139,17 +139,7 @@ def _yaml(path: Path) -> Iterator[tuple[int, Any]]:
     if not isinstance(entries, list):
         raise InputError("is not a list of items", where=str(path), next_step=NEXT)
     for i, entry in enumerate(entries):
-        yield entries.lc.item(i)[0] + 1, _plain(entry)  # type: ignore[attr-defined]
-
-
-def _plain(node: Any) -> Any:
-    if isinstance(node, dict):
-        return {str(k): _plain(v) for k, v in node.items()}
-    if isinstance(node, list):
-        return [_plain(v) for v in node]
-    if isinstance(node, bool) or node is None:
-        return node
-    return next((kind(node) for kind in (int, float, str) if isinstance(node, kind)), node)
+        yield entries.lc.item(i)[0] + 1, plain_node(entry)  # type: ignore[attr-defined]
 
 
 def _problems(where: str, record: Any) -> Iterator[Issue]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from datadose._core import InputError, UsageError
 from datadose.corruption import import_pool
 from datadose.domains import PACKS, alignment_probes, load_pack, malign_items
-from datadose.evaluation import harness_probes
+from datadose.evaluation import HARNESS, harness_probes
 from datadose.rows import (
     Mix,
     UnpairedPool,
@@ -145,8 +145,8 @@ def named_probes(names: Sequence[str]) -> tuple[Probe, ...]:
     for name in names:
         if name in PACKS:
             probes: Sequence[Probe] = load_pack(name).probes
-        elif name.startswith("lm-eval:"):
-            probes = harness_probes(name.removeprefix("lm-eval:"))
+        elif name.startswith(HARNESS):
+            probes = harness_probes(name.removeprefix(HARNESS))
         else:
             probes = read_probes(_probe_file(name))
         for probe in probes:

@@ -10,9 +10,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from datadose._core import InputError, Issue
+from datadose._core import InputError, Issue, plain_node
 from datadose.domains import PACKS
-from datadose.evaluation import rooted_spec
+from datadose.evaluation import HARNESS, rooted_spec
 from datadose.running._open import is_file
 from datadose.schema import (
     Adaptive,
@@ -67,7 +67,7 @@ def load_study(path: Path) -> Study:
     if not isinstance(tree, dict):
         raise InputError("is not a study: no keys", where=str(path), next_step="datadose init")
     try:
-        study = Study.model_validate(_plain(tree))
+        study = Study.model_validate(plain_node(tree))
     except ValidationError as error:
         raise InputError(
             "the study file can't be used",
@@ -116,7 +116,7 @@ def _rooted(source: Source, folder: Path) -> Source:
         p
         if p in PACKS
         else rooted_spec(p, folder)
-        if p.startswith("lm-eval:")
+        if p.startswith(HARNESS)
         else str((folder / Path(p).expanduser()).absolute())
         for p in source.probes
     )
@@ -136,19 +136,6 @@ def _fill(text: str, path: Path) -> str:
         return os.environ[name]
 
     return re.sub(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}", value, text)
-
-
-def _plain(node: Any) -> Any:
-    if isinstance(node, dict):
-        return {str(k): _plain(v) for k, v in node.items()}
-    if isinstance(node, list):
-        return [_plain(v) for v in node]
-    if isinstance(node, bool) or node is None:
-        return node
-    for kind in (int, float, str):
-        if isinstance(node, kind):
-            return kind(node)
-    return node
 
 
 def _deepest(errors: list[Any]) -> list[Any]:
