@@ -132,6 +132,29 @@ def test_the_form_stops_resumes_undoes_and_gives_a_share(
     assert with_state == {"open", "labelled wrong", "labelled right", "labelled unsure"}
 
 
+def test_detectors_are_held_against_rows_whose_truth_is_known(
+    audited: Path, tmp_path: Path, capsys
+) -> None:
+    ids = [r["id"] for r in scores(audited)]
+    file = tmp_path / "labels.csv"
+    file.write_text("id,label\n" + "".join(f"{n},{'ny'[i % 2]}\n" for i, n in enumerate(ids[:12])))
+    capsys.readouterr()
+    assert again(audited, "--labels", str(file)) == 0
+    assert "known rows" in capsys.readouterr().out
+    record = json.loads((audited / "out" / "audit.json").read_text())
+    known = record["on_known"]
+    measured = {m["name"] for m in record["calibration"] if m["auroc"] is not None}
+    assert set(known) == measured
+    assert all(k["lower"] <= k["auroc"] <= k["upper"] for k in known.values())
+    assert "on known rows" in (audited / "out" / "audit.html").read_text()
+    # the choice stays one of planted rows
+    file.write_text(f"id,label\n{ids[0]},y\n")
+    assert again(audited, "--labels", str(file)) == 0
+    bare = json.loads((audited / "out" / "audit.json").read_text())
+    assert bare["on_known"] == {}
+    assert bare["chosen"] == record["chosen"]
+
+
 def test_a_pool_that_knows_answers_is_asked_first(audited: Path, tmp_path: Path) -> None:
     pool = [
         {

@@ -28,6 +28,7 @@ def write_audit(
     states=None,
     share=SHARE,
     status="detects",
+    on_known=None,
 ) -> Path:
     """An audit's folder as `datadose audit` leaves it, without a model."""
     read = read_rows(source)
@@ -42,6 +43,7 @@ def write_audit(
         "share": asdict(share),
         "chosen": {"name": "aum", "epoch": 1, "status": status},
         "consistent_errors": "not detectable",
+        "on_known": on_known or {},
         "calibration": [
             {"name": "aum", "status": status},
             {"name": "loss", "status": "near chance"},
@@ -105,6 +107,22 @@ def test_a_cleaning_drops_the_share_and_corrects_what_is_known(tmp_path: Path) -
     (out / "dropped.jsonl").unlink()
     clean(source, out, chosen)
     assert {name: (out / name).read_bytes() for name in FILES} == before
+
+
+def test_a_detector_that_known_rows_deny_drops_nothing(tmp_path: Path) -> None:
+    source = write_rows_file(tmp_path / "rows.jsonl")
+    suspicion = [i / 20 for i in range(20)]
+    figures = {"auroc": 0.5, "lower": 0.3, "upper": 0.7}
+    for denied, dropped in ((False, 5), (True, 0)):
+        audit = write_audit(
+            tmp_path / f"audit {denied}",
+            source,
+            suspicion,
+            on_known={"aum": {**figures, "denied": denied}},
+        )
+        done = clean(source, tmp_path / f"out {denied}", CleanSettings(audit=audit))
+        assert sum(d.fate == "dropped" for d in done.decisions) == dropped
+        assert any("known to be wrong" in note for note in done.notes) == denied
 
 
 text = st.text(

@@ -28,6 +28,7 @@ from datadose.auditing._combine import rank_average, topsis
 from datadose.auditing._evidence import Evidence, NotMeasuredError, detector, ranks, timed
 from datadose.auditing._fence import fenced
 from datadose.auditing._judged import RUBRIC, judge_column, judge_outcomes, judge_pairs, row_pair
+from datadose.auditing._known import OnKnown, on_known
 from datadose.auditing._labels import (
     Label,
     Labelled,
@@ -66,6 +67,7 @@ __all__ = [
     "Limits",
     "Measured",
     "NotMeasuredError",
+    "OnKnown",
     "Planted",
     "Predicted",
     "Sample",
@@ -95,6 +97,7 @@ __all__ = [
     "measure",
     "model_share",
     "nearest",
+    "on_known",
     "part_of_draw",
     "plant",
     "precision_at",

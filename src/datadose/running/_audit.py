@@ -15,6 +15,7 @@ from datadose.auditing import (
     Label,
     Labelled,
     Limits,
+    OnKnown,
     Planted,
     Session,
     Share,
@@ -65,7 +66,8 @@ class AuditSettings:
 @dataclass(frozen=True)
 class Audit:
     """What an audit found. `columns` has a detector's scores [N] under its name, larger is more
-    suspicious; `checked` says of each row that could be checked whether it is wrong, by id."""
+    suspicious; `checked` says of each row that could be checked whether it is wrong, by id;
+    `on_known` has the detectors' figures on rows that were checked or labelled."""
 
     source: RowsFile
     settings: AuditSettings
@@ -74,6 +76,7 @@ class Audit:
     suspicion: np.ndarray
     checked: dict[str, bool]
     labels: dict[str, Label]
+    on_known: dict[str, OnKnown]
     share: Share
     verdict: Verdict
     evidence: Evidence
@@ -160,6 +163,7 @@ def run_audit(
         found,
         checked,
         known.labels,
+        auditing.on_known(columns, _known(rows, checked, known.labels), calibration.table),
         share,
         auditing.verdict(share, limits),
         evidence,
@@ -290,6 +294,14 @@ def _labelled(
     return auditing.part_of_draw(session.known(), kept["ids"], kept["probability"])
 
 
+def _known(
+    rows: tuple[Row, ...], checked: Mapping[str, bool], labels: Mapping[str, Label]
+) -> dict[int, bool]:
+    """Whether rows are wrong, by place, where a check or else a label says so."""
+    told = {n: v == "wrong" for n, v in labels.items() if v != "unsure"} | dict(checked)
+    return {i: told[r.id] for i, r in enumerate(rows) if r.id in told}
+
+
 @dataclass(frozen=True)
 class _Kept(Session):
     """A session that writes itself down after every key."""
@@ -315,6 +327,7 @@ def as_record(audit: Audit) -> dict[str, Any]:
         "chosen": {"name": best.name, "epoch": best.when, "status": best.status},
         "consistent_errors": _consistent(audit.calibration),
         "calibration": [asdict(m) for m in audit.calibration.table],
+        "on_known": {n: asdict(k) for n, k in audit.on_known.items()},
         "parts": [{"name": n, "epoch": w} for n, w in audit.calibration.parts],
         "views": [[{"name": n, "epoch": w} for n, w in view] for view in audit.calibration.views],
         "planted": {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from datadose.running._audit_judge import judge_words
 if TYPE_CHECKING:
     import numpy as np
 
-    from datadose.auditing import Calibration, Share
+    from datadose.auditing import Calibration, OnKnown, Share
     from datadose.running._audit import Audit
 
 # rows looked at around each row; shown beside it; and the suspicion below which a row may be right
@@ -80,8 +81,14 @@ def share_words(share: Share) -> str:
     return f"{limits}; {kind}{note})."
 
 
-def calibration_table(calibration: Calibration) -> Table:
-    """The calibration as a table: a line per detector, the chosen one marked."""
+def calibration_table(calibration: Calibration, on_known: Mapping[str, OnKnown]) -> Table:
+    """The calibration as a table: a line per detector, the chosen one marked; with the AUROC on
+    rows whose truth is known where there are enough of them."""
+    known = (
+        Column("known", "AUROC, known rows", "rate"),
+        Column("known_lower", "lower", "rate"),
+        Column("known_upper", "upper", "rate"),
+    )
     columns = (
         Column("detector", "detector"),
         Column("epoch", "epoch", "dose"),
@@ -91,6 +98,7 @@ def calibration_table(calibration: Calibration) -> Table:
         Column("average_precision", "average precision", "rate"),
         Column("precision", "precision at the planted rate", "rate"),
         Column("consistent", "AUROC, consistent", "rate"),
+        *(known if on_known else ()),
         Column("status", "status"),
         Column("note", "note", "long"),
     )
@@ -99,6 +107,7 @@ def calibration_table(calibration: Calibration) -> Table:
             m.name,
             "all" if m.when == 0 else m.when,
             *(m.auroc, m.lower, m.upper, m.average_precision, m.precision, m.consistent),
+            *(_known_cells(on_known.get(m.name)) if on_known else ()),
             "chosen, " * (m.name == calibration.chosen) + m.status,
             m.note + "a control: never chosen" * (m.name in auditing.CONTROLS),
         )
@@ -112,12 +121,19 @@ def calibration_table(calibration: Calibration) -> Table:
     return Table("calibration", title, columns, rows)
 
 
+def _known_cells(found: OnKnown | None) -> tuple[float | None, ...]:
+    return (None,) * 3 if found is None else (found.auroc, found.lower, found.upper)
+
+
 def headline(audit: Audit) -> str:
     """The audit in one sentence: action, share, and how far to trust the ranking."""
     best = audit.calibration.best
     trust = f"ranked by {best.name}, AUROC {best.auroc:.2f} on planted errors"
     if best.status != "detects":
         trust += " (near chance: the ranking can't be relied on)"
+    if (known := audit.on_known.get(best.name)) is not None:
+        trust += f", {known.auroc:.2f} ({known.lower:.2f} to {known.upper:.2f}) on known rows"
+        trust += " (the ranking can't be relied on)" * known.denied
     return f"{audit.verdict.action.capitalize()}. {share_words(audit.share)} Rows are {trust}."
 
 
@@ -126,6 +142,12 @@ def warnings(audit: Audit) -> tuple[str, ...]:
     found = []
     if audit.calibration.best.status != "detects":
         found.append("No detector tells planted errors from other rows: all are near chance.")
+    known = audit.on_known.get(audit.calibration.chosen)
+    if known is not None and known.denied:
+        found.append(
+            f"{audit.calibration.chosen} finds planted errors and not the real ones: on the rows"
+            " whose truth is known it is near chance. `clean` drops no row for its suspicion."
+        )
     if audit.calibration.not_detectable:
         found.append(
             "Consistent errors are not detectable: facts that were made wrong in all their"
@@ -198,7 +220,7 @@ def _page(audit: Audit, order: list[int], source: Path, folder: Path) -> AuditPa
             "labelled": len(audit.labels),
             **({"judge": judge_words(judge.called, audit.judged)} if judge is not None else {}),
         },
-        calibration=calibration_table(audit.calibration),
+        calibration=calibration_table(audit.calibration, audit.on_known),
         predicted=predicted,
         rows=made,
         scores=(
@@ -248,7 +270,7 @@ def audit_text(audit: Audit) -> str:
     """The audit for a terminal: the calibration, warnings, the share and the verdict."""
     from datadose.reporting import table_text
 
-    lines = [table_text(calibration_table(audit.calibration), drop=("note",))]
+    lines = [table_text(calibration_table(audit.calibration, audit.on_known), drop=("note",))]
     missing = [f"{m.name}: {m.note}" for m in audit.calibration.table if m.auroc is None]
     lines += [f"not measured: {text}" for text in missing]
     if audit.settings.judge is not None:

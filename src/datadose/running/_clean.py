@@ -268,8 +268,9 @@ def _notes(audited: Audited | None, quota: Quota, s: CleanSettings) -> tuple[str
         found.append("no audit was given: only repeats and rows known to be wrong were looked for")
     else:
         if not quota.count and not audited.detects:
+            missed = "rows that are known to be wrong" if audited.denied else "planted errors"
             found.append(
-                f"{audited.detector} does not tell planted errors from other rows: nothing is"
+                f"{audited.detector} does not tell {missed} from other rows: nothing is"
                 " dropped for suspicion; give --pool, labels or --trusted"
             )
         elif not quota.count and s.by == "careful" and s.share is None:

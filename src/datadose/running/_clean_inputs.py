@@ -29,9 +29,10 @@ AGAIN = "run datadose audit on these rows again, and leave its files alone"
 class Audited:
     """What an audit's folder says of N rows.
 
-    suspicion: [N], 0 to 1, by `detector`; `detects` is False where planted errors showed it to be
-    near chance. known: ids of rows that were checked or labelled, and whether they are wrong.
-    model: the base that it trained. mark: a digest of the files that were read.
+    suspicion: [N], 0 to 1, by `detector`; `detects` is False where planted errors, or rows whose
+    truth is known, showed it to be near chance, `denied` where the latter did. known: ids of rows
+    that were checked or labelled, and whether they are wrong. model: the base that it trained.
+    mark: a digest of the files that were read.
     """
 
     suspicion: tuple[float, ...]
@@ -39,6 +40,7 @@ class Audited:
     share: Share
     detector: str
     detects: bool
+    denied: bool
     not_detectable: bool
     model: str
     mark: str
@@ -70,6 +72,7 @@ def read_audit(folder: Path, rows: Sequence[Row], *, detector: str | None = None
         measured = {m["name"]: m["status"] for m in record["calibration"]}
         name = detector or str(chosen["name"])
         lost = record["consistent_errors"] == "not detectable"
+        denied = bool(record.get("on_known", {}).get(name, {}).get("denied"))
     except (KeyError, TypeError) as error:
         raise InputError(
             f"is not an audit's record: {error}", where=str(folder / "audit.json"), next_step=AGAIN
@@ -86,7 +89,8 @@ def read_audit(folder: Path, rows: Sequence[Row], *, detector: str | None = None
         known,
         share,
         name,
-        measured.get(name) == "detects",
+        measured.get(name) == "detects" and not denied,
+        denied,
         lost,
         str(inputs.get("model")),
         digest([sha256_file(file), record["share"], name]),
