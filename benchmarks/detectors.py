@@ -26,15 +26,19 @@ from datadose.auditing import (
     VIEWS,
     Calibration,
     Evidence,
+    Measured,
     NotMeasuredError,
     Planted,
     auroc,
     average_precision,
     calibrate,
     column_of,
+    draw_sample,
     gather_evidence,
+    on_known,
     plant,
     precision_at,
+    ranks,
 )
 from datadose.domains import load_pack
 from datadose.models import load_base
@@ -45,6 +49,8 @@ from datadose.training import load_recording, record_run
 
 NEIGHBOURS = tuple(name for name, view in VIEWS.items() if view == "other rows")
 EXAMPLES = AuditSettings().examples
+LABELS = 60
+DRAWS = 400
 
 
 def main() -> None:
@@ -196,6 +202,7 @@ def choice(
     calibration: Calibration, own: Evidence, wrong: np.ndarray, masks: dict[str, np.ndarray]
 ) -> dict[str, Any]:
     """The table of one calibration, its choice, and the regret by part."""
+    every = masks["all"]
     table = []
     for m in calibration.table:
         line: dict[str, Any] = {
@@ -219,9 +226,22 @@ def choice(
         "views": [[list(p) for p in view] for view in calibration.views],
         "not_detectable": calibration.not_detectable,
         "share": calibration.prior,
+        "denied": denied(
+            column_of(own, calibration.best, calibration)[every], wrong[every], calibration.best
+        ),
         "regret": regret,
         "table": table,
     }
+
+
+def denied(column: np.ndarray, wrong: np.ndarray, measured: Measured) -> float:
+    """How often labels, drawn as an audit draws them, deny that the detector finds real errors."""
+    size, found = min(LABELS, len(column)), 0
+    for k in range(DRAWS):
+        places = draw_sample(ranks(column), size, seed=k).place
+        held = on_known({measured.name: column}, {i: bool(wrong[i]) for i in places}, [measured])
+        found += any(h.denied for h in held.values())
+    return found / DRAWS
 
 
 def figures(column: np.ndarray, wrong: np.ndarray) -> dict[str, float]:
@@ -240,6 +260,7 @@ def told(result: dict[str, Any]) -> list[str]:
     for label, made in result["choices"].items():
         lines.append(f"-- from {label}: {made['chosen']} regret {made['regret']}")
         lines.append(f"   not detectable: {made['not_detectable']} share {made['share']}")
+        lines.append(f"   denied by {LABELS} labels: {made['denied']:.2f}")
         for x in made["table"]:
             shown = "".join(f" {n} {f['auroc']:.2f}" for n, f in x.get("truth", {}).items())
             kind = "" if x["consistent"] is None else f" consistent {x['consistent']:.2f}"

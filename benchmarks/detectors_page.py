@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from detectors import DRAWS, LABELS
 from scipy.stats import t as student
 
 from datadose._core import read_json
@@ -100,13 +101,14 @@ def planted_part(runs: list[Run]) -> list[str]:
         " less the chosen one, on all rows. Random order has 0.50 and an average precision (AP) of"
         " the share wrong. `length` is the better of the two controls."
         " The model-based share holds only if real errors look like planted ones; the true one"
-        " stands beside AP.",
+        f" stands beside AP. `denied`: in how many of {DRAWS} draws of {LABELS} labels an audit"
+        " would have said that real errors are out of the chosen detector's reach.",
         "",
     ]
     lines += table(
         ("setting", "rows", "epochs, folds", "chosen", "planted", "AUROC", "AP (random)",
          "precision", "four wordings", "one wording", "best in hindsight", "regret", "length",
-         "no neighbours: chosen", "AUROC", "consistent errors", "share without labels"),
+         "no neighbours: chosen", "AUROC", "consistent errors", "share without labels", "denied"),
         [run_row(r) for r in ordered(runs)],
     )  # fmt: skip
     groups: dict[tuple[str, str, float], list[Run]] = defaultdict(list)
@@ -159,6 +161,7 @@ def run_row(r: Run) -> list[str]:
         two(other["truth"]["all"]["auroc"]),
         found,
         shared(r),
+        two(r["choices"]["all"]["denied"]),
     ]  # fmt: skip
 
 
@@ -283,7 +286,7 @@ def real_part(runs: list[Run]) -> list[str]:
     head = ("data", "right + wrong", "longest row", "epochs", "chosen", "planted", "AUROC", "AP",
             "precision", "best in hindsight", "regret", "length", "prompt words", "prompt loss",
             "answer words",
-            "share without labels")  # fmt: skip
+            "share without labels", "denied")  # fmt: skip
     rows = []
     for r in runs:
         best, regret = chosen(r), r["choices"]["all"]["regret"]["all"]
@@ -300,7 +303,7 @@ def real_part(runs: list[Run]) -> list[str]:
             *(f"{a:.2f} ({b:.2f} to {c:.2f})" for a, b, c in (words["prompt"],)),
             two(r["prompt"]["prompt loss"]),
             *(f"{a:.2f} ({b:.2f} to {c:.2f})" for a, b, c in (words["answer"],)),
-            shared(r),
+            shared(r), two(r["choices"]["all"]["denied"]),
         ])  # fmt: skip
     lines += table(head, rows)
     names = sorted({x["name"] for r in runs for x in r["choices"]["all"]["table"] if "truth" in x})
