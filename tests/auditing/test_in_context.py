@@ -8,7 +8,7 @@ import pytest
 from datadose._core import GuardError
 from datadose.auditing import NotMeasuredError, auroc, score
 from datadose.auditing._asked import check_layout
-from datadose.auditing._in_context import most_alike, with_examples
+from datadose.auditing._in_context import likeness_shown, most_alike, with_examples
 from datadose.models import encode_answer, load_base, render
 from datadose.rows import make_rows
 from datadose.schema import Message
@@ -55,6 +55,10 @@ def test_far_examples_are_left_out_where_a_chat_would_be_too_long(tiny, facts_ro
     assert max(len(e.ids) for e in cut) <= longest
     assert facts_rows[1].answer in tiny.tokenizer.decode(cut[0].ids)
     assert with_examples(tiny, facts_rows[:3], places, 1) == alone
+    likeness = np.array([[1.0, 0.5], [0.8, 0.2], [0.6, 0.6]])
+    assert likeness_shown(likeness, whole, alone).tolist() == pytest.approx([0.75, 0.5, 0.6])
+    # what is not shown says nothing of a row
+    assert likeness_shown(likeness, [alone[0], *whole[1:]], alone)[0] == 0
 
 
 def test_a_rows_system_turn_stays_and_those_of_examples_go(tiny) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from datadose._core import GuardError
 from datadose.auditing._evidence import Evidence
 from datadose.auditing._fence import fenced
-from datadose.auditing._in_context import most_alike, with_examples
+from datadose.auditing._in_context import likeness_shown, most_alike, with_examples
 from datadose.models import BaseModel, chat, encode_answer, half_weights, saved_adapter
 from datadose.schema import Recipe, Row
 from datadose.training import (
@@ -86,11 +86,12 @@ def gather_evidence(
             places, likeness = most_alike(rows, examples)
             shown = with_examples(base, rows, places, recipe.max_length)
             check_layout(base, [e.trained for e in shown], recording)
+            alone = encode_rows(base, rows, recipe)
             with half_weights(base):
                 return {
                     "in_context": token_losses(base, shown),
-                    "untuned": token_losses(base, encode_rows(base, rows, recipe)),
-                    "alike": likeness.mean(1),
+                    "untuned": token_losses(base, alone),
+                    "alike": likeness_shown(likeness, shown, alone),
                 }
 
         asked |= _kept(folder / f"in-context-2-{examples}.npz", in_context)

@@ -76,6 +76,16 @@ def with_examples(
     return found
 
 
+def likeness_shown(
+    likeness: np.ndarray, shown: Sequence[Encoded], alone: Sequence[Encoded]
+) -> np.ndarray:
+    """Mean likeness [N] of each row's examples; 0 for a row that no example left room for."""
+    import numpy as np
+
+    stands = [len(s.ids) == len(a.ids) for s, a in zip(shown, alone, strict=True)]
+    return np.where(stands, 0.0, likeness.mean(1))
+
+
 def _chat(rows: Sequence[Row], i: int, near: Sequence[int]) -> tuple[tuple[Message, ...], str]:
     own = rows[i].prompt
     system = [m for m in own if m.role == "system"]
