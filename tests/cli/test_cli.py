@@ -76,17 +76,21 @@ def test_fit_reads_a_table_by_hand(tmp_path: Path, capsys) -> None:
     assert "lacks the column 'asked'" in capsys.readouterr().err
 
 
-def test_help_answers_in_half_a_second() -> None:
-    """In processor time, so that what else this machine does is left out."""
+def processor_seconds(*arguments: str) -> float:
+    """The least of five runs of the interpreter, so that what else the machine does is left out."""
     took = []
-    for _ in range(3):
+    for _ in range(5):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run(
-            [sys.executable, "-m", "datadose", "--help"], capture_output=True, check=True
-        )
+        subprocess.run([sys.executable, *arguments], capture_output=True, check=True)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         took.append(after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
-    assert min(took) < 0.5
+    return min(took)
+
+
+def test_help_answers_in_half_a_second() -> None:
+    """Or, where the machine is slow, in twice what the command line's library takes to load."""
+    library = processor_seconds("-c", "import typer.rich_utils")
+    assert processor_seconds("-m", "datadose", "--help") < max(0.5, 2 * library)
 
 
 @pytest.mark.parametrize(
