@@ -91,8 +91,7 @@ def planted_part(runs: list[Run]) -> list[str]:
         " `in-context` leaves rows in the middle that no other is like, and what it takes off for"
         " the loss without examples, was made on finance and coding, seed 0, and looked at once on"
         " finance, seed 1. Health and legal had been seen, all five seeds, with an earlier"
-        " `in-context` (chosen: 0.84 on all rows, 0.93 on facts in four wordings, 0.48 on facts in"
-        " one), and not with this one before everything was fixed.",
+        " `in-context`, and not with this one before everything was fixed.",
         "",
         *bound_lines(runs),
         "### Every run",

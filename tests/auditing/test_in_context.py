@@ -133,6 +133,12 @@ def test_a_row_that_nothing_is_like_stands_in_the_middle(facts_rows, make_eviden
     for name in ("in-context", "in-context-worst"):
         found = score(evidence, name, None)
         assert found[0] < found[1] < found[4] < found[2] < found[3]
+        # where it holds of all rows, other rows say nothing, and the loss alone is no such detector
+        none = make_evidence(
+            facts_rows[:5], loss=[np.zeros(10)], asked=asked | {"alike": np.zeros(5)}
+        )
+        with pytest.raises(NotMeasuredError, match="no row is like another"):
+            score(none, name, None)
 
 
 def test_answers_of_other_lengths_than_recorded_are_refused(

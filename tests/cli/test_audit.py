@@ -147,6 +147,9 @@ def test_detectors_are_held_against_rows_whose_truth_is_known(
     assert set(known) == measured
     assert all(k["lower"] <= k["auroc"] <= k["upper"] for k in known.values())
     assert "on known rows" in (audited / "out" / "audit.html").read_text()
+    # labels that err would make every detector look worse than it is
+    assert again(audited, "--labels", str(file), "--labeller-error", "0.05") == 0
+    assert json.loads((audited / "out" / "audit.json").read_text())["on_known"] == {}
     # the choice stays one of planted rows
     file.write_text(f"id,label\n{ids[0]},y\n")
     assert again(audited, "--labels", str(file)) == 0

@@ -12,7 +12,6 @@ from datadose._core._errors import (
 )
 from datadose._core._files import (
     atomic_folder,
-    plain_node,
     read_json,
     read_jsonl,
     sha256_file,
@@ -23,6 +22,7 @@ from datadose._core._files import (
 from datadose._core._hashing import canonical_json, digest
 from datadose._core._registry import Registry
 from datadose._core._seeds import derive_seed, generator
+from datadose._core._yaml import plain_node
 
 __all__ = [
     "DatadoseError",

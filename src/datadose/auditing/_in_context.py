@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from datadose.auditing._evidence import Evidence, detector, ranks, settled
+from datadose.auditing._evidence import Evidence, NotMeasuredError, detector, ranks, settled
 from datadose.models import BaseModel, Encoded, encode_answers
 from datadose.schema import Message, Row
 
@@ -110,7 +110,7 @@ def in_context(evidence: Evidence) -> np.ndarray:
     import numpy as np
 
     total = np.add.reduceat(_excess(evidence), evidence.recording.offset[:-1])
-    return settled(ranks(total / evidence.tokens), evidence.need("alike", EXAMPLES))
+    return _in_the_middle(evidence, total / evidence.tokens)
 
 
 @detector("in-context-worst")
@@ -119,9 +119,16 @@ def in_context_worst(evidence: Evidence) -> np.ndarray:
     import numpy as np
 
     worst = np.maximum.reduceat(_excess(evidence), evidence.recording.offset[:-1])
-    return settled(ranks(worst), evidence.need("alike", EXAMPLES))
+    return _in_the_middle(evidence, worst)
 
 
 def _excess(evidence: Evidence) -> np.ndarray:
     shown = evidence.need("in_context", EXAMPLES)
     return shown - EXPECTED * evidence.need("untuned", EXAMPLES)
+
+
+def _in_the_middle(evidence: Evidence, values: np.ndarray) -> np.ndarray:
+    alike = evidence.need("alike", EXAMPLES)
+    if not alike.any():
+        raise NotMeasuredError("no row is like another, or is short enough to be read after one")
+    return settled(ranks(values), alike)

@@ -24,6 +24,8 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    # rich would double what --help takes
+    rich_markup_mode=None,
     help="How much of your fine-tuning data can be wrong before the model breaks?",
 )
 app.command("init")(_init.init)
@@ -39,6 +41,10 @@ app.command("next")(_next.next_dose)
 app.command("mix")(_mix.mix)
 app.add_typer(_judge.judge_app, name="judge")
 app.add_typer(_model.model_app, name="model")
+for group in (app, _judge.judge_app, _model.model_app):
+    for verb in group.registered_commands:
+        # told as such it is wrapped, not cut off
+        verb.short_help = (getattr(verb.callback, "__doc__", None) or "").partition("\n\n")[0]
 
 
 @app.callback()

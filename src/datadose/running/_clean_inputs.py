@@ -72,7 +72,7 @@ def read_audit(folder: Path, rows: Sequence[Row], *, detector: str | None = None
         measured = {m["name"]: m["status"] for m in record["calibration"]}
         name = detector or str(chosen["name"])
         lost = record["consistent_errors"] == "not detectable"
-        denied = bool(record.get("on_known", {}).get(name, {}).get("denied"))
+        denied = bool(record["on_known"].get(name, {}).get("denied"))
     except (KeyError, TypeError) as error:
         raise InputError(
             f"is not an audit's record: {error}", where=str(folder / "audit.json"), next_step=AGAIN
