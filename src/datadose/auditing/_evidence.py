@@ -87,9 +87,11 @@ def settled(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
     A row without weight, of which nothing is known, is in the middle: neither supported nor
     contradicted.
     """
-    usual = weight.mean()
-    if not usual:
+    most = weight.max()
+    if not most:
         return values
+    weight = weight / most  # only their ratios count, and tiny ones would lose theirs in a sum
+    usual = weight.mean()
     middle = (weight * values).sum() / weight.sum()
     found: np.ndarray = (weight * values + usual * middle) / (weight + usual)
     return found
