@@ -51,6 +51,7 @@ NEIGHBOURS = tuple(name for name, view in VIEWS.items() if view == "other rows")
 EXAMPLES = AuditSettings().examples
 LABELS = 60
 DRAWS = 400
+PRECISION = "precision.json"
 
 
 def main() -> None:
@@ -139,7 +140,8 @@ def run(
         kept[[*planted.random, *planted.consistent]] = False
     own = evidence.get("own", evidence["planted"])
     return judged(evidence["planted"], planted, own, wrong, kept, parts) | {
-        "seconds": read_json(clock)
+        "seconds": read_json(clock),
+        "precision": read_json(folder / "planted" / PRECISION),
     }
 
 
@@ -160,6 +162,7 @@ def followed(
         return Evidence(tuple(rows), load_recording(folder), dict(np.load(done)))
     base = load_base(model)
     recording = record_run(base, rows, recipe, seed, folder)
+    write_json(folder / PRECISION, base.precision)
     if not ask:
         return Evidence(tuple(rows), recording)
     found = gather_evidence(

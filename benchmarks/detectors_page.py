@@ -18,6 +18,7 @@ from datadose._core import read_json
 Run = dict[str, Any]
 PACKS = ("coding", "finance", "health", "legal")
 SEEDED = ("health", "legal")
+FRESH = range(5, 10)
 WANTED = 0.85
 FIGURES = ("auroc", "average_precision", "precision")
 PARTS = {"all": "all rows", "several": "facts in four wordings", "single": "facts in one wording"}
@@ -86,12 +87,11 @@ def planted_part(runs: list[Run]) -> list[str]:
         " against the copy's untouched rows, which the choice never saw as wrong or right. A set"
         " has facts in four wordings and facts in one wording. `consistent` flips whole facts,"
         " `random` single rows. `no neighbours` leaves out all detectors that read other rows."
+        f" The processor's arithmetic: {', '.join(sorted({r['precision'] for r in runs}))}."
         " What was looked at before: `neighbours`, `in-context` and the rules of `views` were made"
-        " on finance and coding, subtle, random, seeds 0 and 1 (answers alone: 0 to 3). That"
-        " `in-context` leaves rows in the middle that no other is like, and what it takes off for"
-        " the loss without examples, was made on finance and coding, seed 0, and looked at once on"
-        " finance, seed 1. Health and legal had been seen, all five seeds, with an earlier"
-        " `in-context`, and not with this one before everything was fixed.",
+        " on finance and coding, subtle, random, seeds 0 and 1. Health and legal had been seen with"
+        " earlier rules, seeds 0 to 4; seeds 5 to 9 were drawn once everything was fixed, and"
+        " only they decide below.",
         "",
         *bound_lines(runs),
         "### Every run",
@@ -215,7 +215,7 @@ def bound_lines(runs: list[Run]) -> list[str]:
     some = [
         r for r in runs
         if (r["severity"], r["structure"], r["dose"]) == ("subtle", "random", 0.25)
-        and r["pack"] in SEEDED and not r["two_runs"]
+        and r["pack"] in SEEDED and r["seed"] in FRESH and not r["two_runs"]
     ]  # fmt: skip
     if not some:
         return []
@@ -241,7 +241,7 @@ def bound_lines(runs: list[Run]) -> list[str]:
     return [
         f"### Subtle, random, a quarter wrong: is the lower limit above {WANTED:g}?",
         "",
-        "Mean AUROC over runs (a pack and a seed each), two-sided 95% t limits.",
+        "Mean AUROC over runs (a pack and a seed each, seeds 5 to 9), two-sided 95% t limits.",
         "",
         *table(("detector", "rows", "packs", "runs", "AUROC", "limits", f"above {WANTED:g}"), rows),
     ]
@@ -252,7 +252,7 @@ def missing(runs: list[Run]) -> list[str]:
     done = {(r["pack"], r["severity"], r["structure"], r["dose"], r["seed"]) for r in runs}
     plan = [
         *product(PACKS, ("subtle", "obvious"), ("random", "consistent"), (0.25,), (0,)),
-        *product(SEEDED, ("subtle",), ("random",), (0.25,), (1, 2, 3, 4)),
+        *product(SEEDED, ("subtle",), ("random",), (0.25,), FRESH),
         *product(("health",), ("subtle",), ("random",), (0.1, 0.4), (0,)),
     ]
     left = [s for s in plan if s not in done]

@@ -26,6 +26,7 @@ from datadose.auditing import (
     nearest,
     precision_at,
     rank_average,
+    ranks,
     score,
     split_views,
     suspicion,
@@ -260,7 +261,7 @@ def measured_as(name: str, value: float, error: float, when: int | None = 1) -> 
     return Measured(name, when, value, low, high, None, None, None, status)
 
 
-def test_a_view_has_one_voice_and_other_rows_two(facts_rows, make_evidence) -> None:
+def test_a_view_has_one_voice_and_other_rows_three(facts_rows, make_evidence) -> None:
     able = [
         measured_as("loss", 0.9, 0.05),
         measured_as("aum", 0.8, 0.05),
@@ -279,8 +280,31 @@ def test_a_view_has_one_voice_and_other_rows_two(facts_rows, make_evidence) -> N
         before=[rng.normal(size=(40, 8))],
     )
     each = [score(evidence, n, 1) for n in ("loss", "aum", "neighbours")]
-    expected = rank_average([rank_average(each[:2]), each[2], each[2]])
+    expected = ranks(rank_average([rank_average(each[:2]), *[each[2]] * 3]))
     assert np.allclose(combine(evidence, "views", (), views), expected)
+
+
+def test_views_leave_a_row_like_no_other_in_the_middle(facts_rows, make_evidence) -> None:
+    """A fact that stands once is always a surprise, right or wrong."""
+    loss, margin = np.zeros(80), np.zeros(80)
+    loss[[14, 15, 18, 19]] = 3.0  # rows 7 and 9
+    alike = np.ones(40)
+    alike[9] = 0.0
+    rng = np.random.default_rng(7)
+    given = {"loss": [loss], "margin": [margin], "before": [rng.normal(size=(40, 8))]}
+    surprise, others = (("loss", 1),), (("neighbours", 1),)
+    known = make_evidence(facts_rows, **given, asked={"alike": alike})
+    column = combine(known, "views", (), (surprise, others))
+    bare = combine(make_evidence(facts_rows, **given), "views", (), (surprise, others))
+    assert column[9] == pytest.approx(np.average(ranks(bare), weights=alike))
+    order = np.delete(np.arange(40), 9)
+    assert (np.argsort(column[order]) == np.argsort(bare[order])).all()
+    # where nothing reads other rows, none of it is heard
+    alone = (surprise, (("aum", 1),))
+    assert (
+        combine(known, "views", (), alone)
+        == combine(make_evidence(facts_rows, **given), "views", (), alone)
+    ).all()
 
 
 def test_other_rows_are_heard_together_or_not_at_all() -> None:

@@ -17,7 +17,7 @@ from datadose.training import row_losses, token_losses
 
 @pytest.fixture(scope="module")
 def tiny():
-    return load_base("tiny")
+    return load_base("tiny", precision="fp32")
 
 
 def test_rows_of_the_same_matter_are_the_most_alike(facts_rows) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from datadose.auditing._combine import rank_average, topsis
-from datadose.auditing._evidence import Evidence, NotMeasuredError, detector, ranks, timed
+from datadose.auditing._evidence import Evidence, NotMeasuredError, detector, ranks, settled, timed
 from datadose.auditing._measures import auroc, auroc_error, average_precision, precision_at
 from datadose.auditing._plant import Planted, fact_names
 
@@ -30,7 +30,7 @@ VIEWS = {
 # What other rows contradict is wrong however it came to be. Surprise hangs on how an error was
 # made, and planted ones, made by rule, overrate it; they underrate detectors that find the wrong
 # rows that were there before, since those count as right.
-VOICES = {OTHERS: 2}
+VOICES = {OTHERS: 3}
 Z = 1.96
 DETECTABLE = 0.65
 
@@ -103,14 +103,22 @@ def score(evidence: Evidence, name: str, when: int | None) -> np.ndarray:
 
 def combine(evidence: Evidence, name: str, parts: Parts, views: Sequence[Parts] = ()) -> np.ndarray:
     """`rank-average` or `topsis` over the columns of `parts`, or `views`: the mean over `views` of
-    the rank of each one's rank average, so that a view has one voice (other rows: two) however many
-    detectors."""
+    the rank of each one's rank average, so that a view has one voice (other rows: three) however
+    many detectors.
+
+    Where other rows are among the views, `views` is then `settled` by how like a row its examples
+    are: of a row like no other, a short run has learned little, so its surprise is no sign either.
+    """
     if name == "views":
         voices = []
+        alike = None
         for view in views:
             column = combine(evidence, "rank-average", view)
             voices += [column] * VOICES.get(view_of(view[0][0]), 1)
-        return rank_average(voices)
+            if view_of(view[0][0]) == OTHERS:
+                alike = evidence.asked.get("alike")
+        joined = ranks(rank_average(voices))
+        return joined if alike is None else settled(joined, alike)
     columns = [score(evidence, n, w) for n, w in parts]
     return rank_average(columns) if name == "rank-average" else topsis([ranks(c) for c in columns])
 
