@@ -15,6 +15,7 @@ from datadose.models import (
     check_head,
     encode_answer,
     encode_answers,
+    encode_prompt,
     half_weights,
     load_base,
 )
@@ -81,6 +82,19 @@ def test_templates_that_would_train_something_else_are_stopped(template: str, gu
     other.tokenizer.chat_template = template
     with pytest.raises(GuardError, match=guard):
         encode_answer(other, chat("Hi there"), "Ho")
+
+
+@pytest.mark.slow
+def test_an_answer_that_begins_with_spaces_has_tokens_of_its_own() -> None:
+    """The tokenizer would join the line break that opens the answer with an indent after it."""
+    base = load_base("smollm2-135m", precision="fp32")
+    prompt = encode_prompt(base, chat("Write f."))
+    for answer in ("    def f():\n        return 1", "\n\nx"):
+        encoded = encode_answer(base, chat("Write f."), answer)
+        assert encoded.ids[: encoded.start] == prompt
+        assert base.tokenizer.decode(encoded.ids[encoded.start : -1]) == answer
+        text = base.tokenizer.decode(encoded.ids)
+        assert base.tokenizer(text, add_special_tokens=False)["input_ids"] != list(encoded.ids)
 
 
 def test_half_weights_gives_the_same_logits_and_puts_fp32_back() -> None:
