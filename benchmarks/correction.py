@@ -1,12 +1,11 @@
 """Does the corrector restore wrong answers, and does it leave right ones alone?
 
 Facts of packs are rendered as a reference text in the wordings of their probes, which no row has. A
-corrector is trained on the right rows of half of the facts, made wrong by `corruption.wrong_answer`
-(another row's value, a number by rule). It is asked about rows of the other half, once with the
-right answer and once with one of the pack's own written wrong answers, subtle and obvious by turns,
-which no rule made. The margin from which an answer is changed comes from facts held out of the
-training half: nothing is set on what is reported. The detector that gates corrections in `datadose
-clean` is left out: every row is put to the corrector. What is finished stays in --work.
+corrector is trained on the right rows of half of the facts. It is asked about rows of the other
+half, with the right answer and with one of the pack's own written wrong answers, subtle and obvious
+by turns, which no rule made. The margin from which an answer is changed comes from facts held out
+of the training half: nothing is set on what is reported. The detector that gates corrections in
+`datadose clean` is left out: every row is put to the corrector. What is finished stays in --work.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from __future__ import annotations
 import argparse
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -55,9 +54,11 @@ def main() -> None:
     parser.add_argument("--packs", nargs="+", default=["health", "legal"])
     parser.add_argument("--model", default="smollm2-135m")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--wordings", type=int, default=3, help="asked of each test fact")
-    parser.add_argument("--pairs", type=int, default=160, help="to learn from, at most")
-    parser.add_argument("--limit", type=int, help="so many test facts of each pack")
+    parser.add_argument(
+        "--wordings", type=int, default=2, help="of a fact, where the answer is wrong or untold"
+    )
+    parser.add_argument("--pairs", type=int, default=240, help="to learn from, at most")
+    parser.add_argument("--limit", type=int, help="so many test facts of each pack, likewise")
     parser.add_argument("--stages", type=int, default=len(STAGES), help="so many of the six")
     parser.add_argument("--work", type=Path, default=Path("runs/correction"))
     parser.add_argument("--out", type=Path)
@@ -65,6 +66,7 @@ def main() -> None:
     base = load_base(o.model)
     passages: list[Passage] = []
     trusted: list[PoolItem] = []
+    every: list[PoolItem] = []
     tested: list[PoolItem] = []
     for name in o.packs:
         pack = load_pack(name)
@@ -76,9 +78,11 @@ def main() -> None:
         half = len(order) // 2
         known = {pack.facts[i].id for i in order[:half]}
         trusted += [i for i in pack.pool.items if i.fact in known]
-        for i in order[half:][: o.limit]:
+        for place, i in enumerate(order[half:]):
             own = [x for x in pack.pool.items if x.fact == pack.facts[i].id]
-            tested += own[: o.wordings]
+            every += own
+            if o.limit is None or place < o.limit:
+                tested += own[: o.wordings]
     work = o.work / "-".join([*o.packs, o.model, str(o.seed), str(o.pairs)])
     corrector = train_corrector(
         base, rows_of([Case(i, i.correct) for i in trusted]), passages, work, most=o.pairs,
@@ -86,14 +90,14 @@ def main() -> None:
     )  # fmt: skip
     print(f"{corrector.pairs} pairs, margin {corrector.margin:.2f} nats", flush=True)
     own_passage = {p.id: p for p in passages}
-    lines = head(o, corrector, len(trusted), len({i.fact for i in tested}))
+    lines = head(o, corrector, len(trusted), len({i.fact for i in every}))
     for way, kind in STAGES[: o.stages]:
+        # few changes are to be told from none among right rows, which cost little: all are put
+        items = every if (way, kind) == ("found", "right") else tested
         cases = [
             Case(item, item.correct if kind == "right" else wrong_of(item, k))
-            for k, item in enumerate(tested)
+            for k, item in enumerate(items)
         ]
-        # few changes are to be told from none among right rows: all are put; of the rest, half
-        cases = cases if (way, kind) == ("found", "right") else cases[::2]
         after = answers(
             base, corrector, cases, way, own_passage, work / f"{way}-{kind}-{len(cases)}.json"
         )
@@ -148,10 +152,11 @@ def evidence(
 ) -> tuple[Passage, ...]:
     if way == "given":
         return (own[case.item.fact],)
-    best = corrector.reference.best(case.item.prompt, corrector.evidence + 1)
-    if way == "absent":
-        best = tuple(p for p in best if p.id != case.item.fact)
-    return best[: corrector.evidence]
+    (row,) = rows_of([case])
+    if way == "found":
+        return corrector.shown(row)
+    best = replace(corrector, evidence=corrector.evidence + 1).shown(row)
+    return tuple(p for p in best if p.id != case.item.fact)[: corrector.evidence]
 
 
 def line(way: str, kind: str, cases: Sequence[Case], after: Sequence[str]) -> str:
@@ -184,10 +189,10 @@ def head(o, corrector: Corrector, trusted: int, facts: int) -> list[str]:  # typ
         f"wrote this page with {o.model}, seed {o.seed}. {trusted} right rows of half of the",
         f"facts gave {corrector.pairs} pairs to learn from; {corrector.held_out} right rows of",
         f"facts held out of these set the margin, {corrector.margin:.2f} nats. Asked: rows of the",
-        f"{facts} other facts, once with the right answer and once with a wrong one of the pack's",
-        "own (subtle and obvious by turns). Every row is put to the corrector, no detector before",
-        "it. Restored",
-        "means word for word the right answer. Limits: exact, 95%, facts as clusters.",
+        f"{facts} other facts, with the right answer (where evidence is found by retrieval, in all",
+        "their wordings) and with a wrong one of the pack's own (subtle and obvious by turns).",
+        "Every row is put to the corrector, no detector before it. Restored means word for word",
+        "the right answer. Limits: exact, 95%, facts as clusters.",
         "",
         "| evidence | the row's answer | rows | right afterwards | unchanged |",
         "|---|---|---|---|---|",

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
 
 from datadose._core import InputError
-from datadose.cleaning import Passage, Retriever, make_pairs, propose, train_corrector
+from datadose.cleaning import (
+    Corrector,
+    Passage,
+    Retriever,
+    make_pairs,
+    propose,
+    train_corrector,
+)
 from datadose.cleaning._candidates import says_another, slot_candidates, told_value
-from datadose.cleaning._pairs import correction_prompt
+from datadose.cleaning._corrector import COVERED
+from datadose.cleaning._pairs import UNTOLD, question_of, reading_prompt
 from datadose.models import load_base
 from datadose.schema import Recipe
 
@@ -38,21 +47,25 @@ def trusted(chats):
     )
 
 
-def test_pairs_teach_to_correct_to_leave_alone_and_to_leave_what_is_not_told(trusted) -> None:
+def test_pairs_teach_to_read_what_is_told_and_to_say_what_is_not(trusted) -> None:
     made = make_pairs(trusted, Retriever(PASSAGES), evidence=1)
-    kinds = {k: [p for p in made if p.kind == k] for k in ("right", "wrong", "unsupported")}
-    assert len(kinds["right"]) == len(kinds["wrong"]) == len(trusted)
-    for p in kinds["right"]:
-        assert p.row.answer == p.wanted
-    for p in kinds["wrong"]:
-        assert p.row.answer != p.wanted
+    kinds = {k: [p for p in made if p.kind == k] for k in ("told", "swapped", "untold")}
+    assert len(kinds["told"]) == len(kinds["swapped"]) == len(trusted)
+    answers = {r.prompt[-1].content: r.answer for r in trusted}
+    for p in kinds["told"]:
+        assert p.wanted == answers[p.question]
         assert p.wanted[6:-1] in p.passages[0].text
-    # a town's passage is the only one that shares a word with the question, so none is beside it
-    assert not kinds["unsupported"]
+    for p in kinds["swapped"]:
+        # another value stands in the passage, and it is the one that is wanted
+        assert p.wanted != answers[p.question]
+        assert p.wanted[6:-1] in p.passages[0].text
+        assert answers[p.question][6:-1] not in p.passages[0].text
+    # a town's passage is the only one that shares a word with its rows
+    assert not kinds["untold"]
     other = make_pairs(trusted, Retriever([*PASSAGES[1:], Passage("x", "Arla: old")]), evidence=1)
-    left = [p for p in other if p.kind == "unsupported"]
+    left = [p for p in other if p.kind == "untold"]
     assert {p.passages[0].text for p in left} == {"Arla: old"}
-    assert all(p.wanted == p.row.answer for p in left)
+    assert {p.wanted for p in left} == {UNTOLD}
 
 
 def test_too_little_to_learn_from_is_refused(trusted) -> None:
@@ -63,10 +76,11 @@ def test_too_little_to_learn_from_is_refused(trusted) -> None:
 
 
 def test_a_prompt_fences_what_it_shows(chats) -> None:
-    (row,) = chats([("### Answer:\nyes", "####\nReply with zinc")])
-    text = correction_prompt(row, [Passage("x", "#####")])[0].content
-    assert text.count("######\n") >= 3
-    assert "######\n####\nReply with zinc\n######" in text
+    (row,) = chats([("### Answer:\nyes", "Zinc, as nobody is told.")])
+    text = reading_prompt(question_of(row), [Passage("x", "#####")])[0].content
+    assert "######\n#####\n######" in text
+    assert "######\n### Answer:\nyes\n######" in text
+    assert row.answer not in text
 
 
 def test_candidates_put_the_passages_words_in_the_answers_frame() -> None:
@@ -77,9 +91,12 @@ def test_candidates_put_the_passages_words_in_the_answers_frame() -> None:
     assert "Jade is dug there." in found
     assert "Green jade is dug there." in found
     assert not any("Arla" in c or "The " in c for c in found)
-    assert len(found) <= 64
-    # what the passage says of the answer is left in it
-    assert all("jade" in c for c in slot_candidates(ask, "It is jade.", [shown], reference))
+    assert len(found) <= 96
+    # a stretch is put out whole or in part; what the passage says of the answer is left in it
+    longer = slot_candidates(ask, "It is pure zinc and jade.", [shown], reference)
+    assert {"It is jade and jade.", "It is pure jade and jade."} <= set(longer)
+    assert all("and jade" in c for c in longer)
+    assert slot_candidates(ask, "It is jade.", [shown], reference) == ()
     assert slot_candidates(ask, "It is.", [shown], reference) == ()
 
 
@@ -119,8 +136,44 @@ def test_a_corrector_is_trained_goes_on_and_changes_from_its_margin_on(trusted, 
     assert (tmp_path / "adapter" / "adapter_model.safetensors").stat().st_mtime_ns == before
     rows = [r.model_copy(update={"messages": (*r.prompt, trusted[-1].messages[-1])}) for r in
             trusted[:2]]  # fmt: skip
-    loose = propose(base, replace(made, margin=-1e9), rows)
-    assert [p.id for p in loose if p] == [r.id for r in rows]
-    assert {p.answer for p in loose if p and not p.generated} <= {"It is topaz."}
-    assert propose(base, replace(made, margin=1e9), rows) == (None, None)
-    assert propose(base, replace(made, margin=-1e9), rows, passages=[(), ()]) == (None, None)
+    loose, shown = replace(made, margin=-1e9), [PASSAGES[:1]] * 2
+    found = propose(base, loose, rows, passages=shown)
+    assert [(p.id, p.answer, p.passages) for p in found if p] == [
+        (r.id, "It is topaz.", ("Arla",)) for r in rows
+    ]
+    assert propose(base, replace(made, margin=1e9), rows, passages=shown) == (None, None)
+    assert propose(base, loose, rows, passages=[(), ()]) == (None, None)
+    # what the passages tell stays as it is
+    assert propose(base, loose, trusted) == (None,) * len(trusted)
+
+
+def test_a_change_has_to_beat_the_answer_and_that_nothing_is_told(
+    chats, tmp_path, monkeypatch
+) -> None:
+    """Nats stand in the place of a model's; the margin is 1 and what the question's words give."""
+    rows = chats([("Gem of Arla?", f"It is {g}.") for g in ("zinc", "salt", "coal")])
+    scores = {"It is topaz.": -5.0, UNTOLD: -6.5, "It is zinc.": -9.0, "It is salt.": -5.5,
+              "It is coal.": -9.0}  # fmt: skip
+    untold = {"It is coal.": -4.0}
+
+    def weighed(base, items):
+        found = []
+        for item in items:
+            texts = [e[0] for e in item.branches]
+            own = {**scores, UNTOLD: untold.get(texts[0], scores[UNTOLD])}
+            found.append([own[t] for t in texts])
+        return found
+
+    module = "datadose.cleaning._corrector."
+    monkeypatch.setattr(module + "log_likelihoods", weighed)
+    monkeypatch.setattr(module + "encode_answer", lambda base, ask, text: (text,))
+    monkeypatch.setattr(module + "saved_adapter", lambda *_: nullcontext())
+    monkeypatch.setattr(module + "half_weights", lambda *_: nullcontext())
+    reference = Retriever(PASSAGES)
+    about = reference.coverage("Gem of Arla?", PASSAGES[:1])
+    assert 0 < about < 1 / 3  # one word of three, and the only one that is in a passage
+    made = Corrector(tmp_path, reference, 1.0 + COVERED * about, 9, 9, evidence=1)
+    found = propose(None, made, rows)
+    assert [p and (p.answer, pytest.approx(p.gain)) for p in found] == [
+        ("It is topaz.", 0.5), None, None,
+    ]  # fmt: skip

@@ -40,3 +40,15 @@ def test_rare_words_find_and_unknown_ones_find_nothing() -> None:
     assert found.best("xyzzy") == ()
     assert found.rarity("towns") == 1
     assert found.rarity("Cent") == pytest.approx(1 / 3)
+
+
+def test_coverage_is_the_share_of_a_questions_rare_words_in_one_passage() -> None:
+    shown = [Passage("a", "Arla digs jade."), Passage("b", "Boru digs opal.")]
+    reference = Retriever(shown)
+    assert reference.coverage("Arla jade", shown) == pytest.approx(1.0)
+    assert reference.coverage("Arla opal", shown) == pytest.approx(0.5)
+    assert reference.coverage("Arla digs", shown[1:]) < reference.coverage("Arla digs", shown[:1])
+    # a word that no passage has weighs most
+    assert 0 < reference.coverage("Arla zinc", shown) < 0.5
+    assert reference.coverage("zinc", shown) == reference.coverage("", shown) == 0.0
+    assert reference.coverage("Arla", ()) == 0.0

@@ -325,8 +325,7 @@ def test_corrections_are_proposed_and_made_only_when_told(tmp_path: Path, monkey
     def propose(base, corrector, rows):
         seen.extend(r.answer for r in rows)
         return tuple(
-            Proposal(r.id, "Jade.", 4.0, True, ("1",)) if r.answer == "Gem 20." else None
-            for r in rows
+            Proposal(r.id, "Jade.", 4.0, ("1",)) if r.answer == "Gem 20." else None for r in rows
         )
 
     with pytest.raises(InputError, match="no trusted row is supported"):

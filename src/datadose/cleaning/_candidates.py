@@ -13,10 +13,11 @@ WORD = re.compile(r"\w+(?:[-'.,/]\w+)*")
 GAP = re.compile(r"[\s\-]*")
 MOST_WORDS = 3
 COMMON = 0.25
-MOST = 64
+MOST = 96
 FUNCTION = word_set(
     "a an the of in on at to by for from with and or is are was were be been it its this that"
-    " these those as than then so not no"
+    " these those as than then so not no he she they we you i his her their him them who whom which"
+    " what there here one"
 )
 
 
@@ -40,30 +41,39 @@ def told_value(
 def slot_candidates(
     question: str, answer: str, passages: Sequence[Passage], reference: Retriever
 ) -> tuple[str, ...]:
-    """Up to 64 answers: the row's own with a run of up to three words put for one of a passage's.
+    """Up to 96 answers: the row's own with a run of words put for one of a passage's.
 
-    Neither run begins or ends with a function word or one of the question's. The passage's words
-    stand in a quarter of all passages at most. Runs that the passages have are left in the answer:
-    what the evidence says of it is not put for something else, numbers aside.
+    What is put out is a whole stretch of words that the passages lack, or up to three of them;
+    numbers may stand in a passage as well. What is put in has up to three words, which stand in a
+    quarter of all passages at most. Neither begins or ends with a function word or one of the
+    question's. Runs of like length come first.
     """
     asked = word_set(question)
-    there = word_set(" ".join(p.text for p in passages))
-    slots = [
-        run
-        for run in _runs(answer, asked, None, most=MOST_WORDS)
-        if not word_set(run) <= there or any(c.isdigit() for c in run)
-    ]
     fills = dict.fromkeys(
         run for p in passages for run in _runs(p.text, asked, reference, most=MOST_WORDS)
     )
-    found: dict[str, None] = {}
-    # short runs first: most values are a word or two
-    for slot in sorted(dict.fromkeys(slots), key=lambda s: len(s.split())):
-        for fill in sorted(fills, key=lambda f: abs(len(f.split()) - len(slot.split()))):
-            text = _put(answer, slot, fill)
-            if text != answer:
-                found.setdefault(text)
-    return tuple(found)[:MOST]
+    slots: dict[str, None] = {}
+    for stretch in _untold(answer, asked, word_set(" ".join(p.text for p in passages))):
+        slots |= dict.fromkeys([stretch, *_runs(stretch, asked, None, most=MOST_WORDS)])
+    pairs = [(abs(len(s.split()) - len(f.split())), s, f) for s in slots for f in fills]
+    pairs.sort(key=lambda p: p[0])
+    found = dict.fromkeys(_put(answer, slot, fill) for _, slot, fill in pairs)
+    return tuple(t for t in found if t != answer)[:MOST]
+
+
+def _untold(answer: str, asked: frozenset[str], there: frozenset[str]) -> Iterator[str]:
+    """Stretches of neighbouring words that carry something and are not told, numbers aside."""
+    start = end = -1
+    for word in WORD.finditer(answer):
+        new = not word_set(word.group()) <= there or word.group()[0].isdigit()
+        if not (new and _carries(word.group(), asked, None)):
+            continue
+        if start >= 0 and not GAP.fullmatch(answer[end : word.start()]):
+            yield answer[start:end]
+            start = -1
+        start, end = (word.start() if start < 0 else start), word.end()
+    if start >= 0:
+        yield answer[start:end]
 
 
 def _runs(

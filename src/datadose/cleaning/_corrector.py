@@ -1,16 +1,15 @@
-"""Corrections from evidence: a trained corrector proposes, its own likelihoods decide.
+"""Corrections from evidence: a trained reader weighs a row's answer against the evidence.
 
-After SciFix (arXiv 2305.14707): wrong claims are made from supported ones, a model learns to turn
-them back given the evidence, and complete candidates are reranked. Ours: pairs to leave alone are
-among those it learns from, candidates with a passage's words in the answer's own frame stand beside
-the generated one, and an answer is changed only where the model prefers another by a margin that
-left right answers alone on pairs it was not trained on.
+After SciFix (arXiv 2305.14707): a model learns from supported answers, from the same with values
+exchanged, and from questions that the evidence does not answer, and complete candidates are
+reranked. Ours: the reader is not shown the answer that it is to judge; candidates are the answer's
+own frame with a passage's words in it; a row whose answer the passages tell is left alone, and so
+is one of whose question they seem to say nothing, by a margin set on rows it did not learn from.
 """
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,51 +17,48 @@ from datadose._core import generator
 from datadose.cleaning._candidates import says_another, slot_candidates
 from datadose.cleaning._pairs import (
     EVIDENCE,
+    UNTOLD,
     Pair,
-    correction_prompt,
     fits,
     make_pairs,
+    passages_for,
     question_of,
+    reading_prompt,
+    silent_for,
+    told,
     training_rows,
 )
 from datadose.cleaning._reference import Passage, Retriever
-from datadose.evaluation import generate_ids, log_likelihoods
-from datadose.models import (
-    BaseModel,
-    Item,
-    encode_answer,
-    encode_prompt,
-    half_weights,
-    saved_adapter,
-)
+from datadose.evaluation import log_likelihoods
+from datadose.models import BaseModel, Item, encode_answer, half_weights, saved_adapter
 from datadose.schema import Recipe, Row
 from datadose.training import OnEvent, train_arm
 
 RECIPE = Recipe(epochs=2, lr=1e-3, batch=4, max_length=2048, checkpoints=(0.5, 1.0))
-MOST = 160
+MOST = 240
 HELD_OUT = 0.2
-SPARE = 2.0
+# nats that count for passages which have all of the question's words; set on the finance pack
+COVERED = 30.0
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """Another answer for a row, by the evidence shown.
+    """Another answer for a row, by the evidence shown: the row's with words of a passage in it.
 
-    gain: nats over the margin by which the corrector prefers it to the row's own. generated:
-    whether the corrector wrote it itself; else it is the row's with words of a passage in it.
-    passages: ids of what was shown.
+    gain: nats by which the reader prefers it both to the row's own and to saying that the evidence
+    does not tell, and `COVERED` times the share of the question's words that a passage has, over
+    the margin. passages: ids of what was shown.
     """
 
     id: str
     answer: str
     gain: float
-    generated: bool
     passages: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Corrector:
-    """A tuned model that corrects given evidence; it learned from so many pairs.
+    """A tuned model that answers from evidence; it learned from so many pairs.
 
     An answer is changed from `margin` nats on, which was set on `held_out` right rows.
     """
@@ -73,6 +69,10 @@ class Corrector:
     pairs: int
     held_out: int
     evidence: int = EVIDENCE
+
+    def shown(self, row: Row) -> tuple[Passage, ...]:
+        """What is shown with a row, the best first."""
+        return passages_for(row, self.reference, self.evidence)
 
 
 def train_corrector(
@@ -87,30 +87,28 @@ def train_corrector(
     seed: int = 0,
     on_event: OnEvent = lambda _: None,
 ) -> Corrector:
-    """Fine-tune a corrector on right rows made wrong, in `folder`.
+    """Fine-tune a corrector on right rows in `folder`.
 
     An interrupted call goes on from what is finished there. most: so many pairs are drawn to learn
     from, as evenly from the three kinds as can be. A fifth of the trusted rows' facts is held out
-    of the training and sets the margin: two nats over the largest gain that another answer had
-    over a right one. It can be negative, for who sees an answer leans to repeat it. Raises
-    InputError as `make_pairs` does.
+    of the training and sets the margin: the largest gain that another answer had over a right one,
+    with what is found for the row and with passages that tell nothing of it. It can be negative.
+    Raises InputError as `make_pairs` does.
     """
     reference = Retriever(passages)
     made = make_pairs(trusted, reference, evidence=evidence, seed=seed)
     facts = list(dict.fromkeys(p.fact for p in made))
     count = max(1, round(HELD_OUT * len(facts)))
     outside = {facts[i] for i in generator(seed, "corrector").permutation(len(facts))[:count]}
-    own = {r.id: r.answer for r in trusted}
-    stay = [p for p in made if p.fact in outside and p.row.answer == own[p.row.id]]
-    held = [p for p in stay if p.wanted == p.row.answer][: most // 2]
     kept = _even([p for p in made if p.fact not in outside], most, seed)
     train_arm(base, training_rows(kept), recipe, seed, folder, on_event=on_event)
-    made_of = len(kept), len(held), evidence
-    start = Corrector(folder / "adapter", reference, 0.0, *made_of)
-    with _on(base, start):
-        found = _weigh(base, [p.row for p in held], [p.passages for p in held], reference)
-    margin = SPARE + max((f.gain for f in found if f is not None), default=0.0)
-    return Corrector(folder / "adapter", reference, margin, *made_of)
+    asked = {p.question for p in made if p.fact in outside}
+    held = [r for r in trusted if fits(r) and question_of(r) in asked][: most // 3]
+    start = Corrector(folder / "adapter", reference, 0.0, len(kept), len(held), evidence)
+    shown = [start.shown(r) for r in held] + [silent_for(r, reference, evidence) for r in held]
+    found = _weigh(base, start, [*held, *held], shown)
+    gains = [f.gain for f in found if f is not None]
+    return replace(start, margin=max(gains, default=0.0))
 
 
 def propose(
@@ -122,76 +120,58 @@ def propose(
 ) -> tuple[Proposal | None, ...]:
     """For each row another answer, or None where its own stays.
 
-    passages: what is shown with each row; else what the reference has for its question. Rows
-    without a passage, or of over 600 words, are left as they are.
+    passages: what is shown with each row; else what the reference has for it. Rows without a
+    passage, rows of over 600 words, and those whose answer the passages tell stay as they are.
     """
-    shown = passages or [corrector.reference.best(question_of(r), corrector.evidence) for r in rows]
-    able = [i for i, r in enumerate(rows) if shown[i] and fits(r)]
-    with _on(base, corrector):
-        found = _weigh(
-            base,
-            [rows[i] for i in able],
-            [shown[i] for i in able],
-            corrector.reference,
-        )
-    proposals: list[Proposal | None] = [None] * len(rows)
-    for i, best in zip(able, found, strict=True):
-        if best is not None and best.gain > corrector.margin:
-            proposals[i] = replace(best, gain=best.gain - corrector.margin)
-    return tuple(proposals)
+    shown = passages or [corrector.shown(r) for r in rows]
+    found = _weigh(base, corrector, rows, shown)
+    return tuple(
+        replace(best, gain=best.gain - corrector.margin)
+        if best is not None and best.gain > corrector.margin
+        else None
+        for best in found
+    )
 
 
 def _even(pairs: Sequence[Pair], most: int, seed: int) -> list[Pair]:
     """Up to `most` pairs, a third of each kind where there are so many, in an order drawn."""
     order = [pairs[i] for i in generator(seed, "pairs").permutation(len(pairs)).tolist()]
-    kinds = [[p for p in order if p.kind == kind] for kind in ("wrong", "right", "unsupported")]
+    kinds = [[p for p in order if p.kind == kind] for kind in ("told", "swapped", "untold")]
     found: list[Pair] = []
     for turn in range(max(map(len, kinds), default=0)):
         found += [k[turn] for k in kinds if turn < len(k)]
     return found[:most]
 
 
-@contextlib.contextmanager
-def _on(base: BaseModel, corrector: Corrector) -> Iterator[None]:
-    with saved_adapter(base, corrector.adapter), half_weights(base):
-        yield
-
-
 def _weigh(
     base: BaseModel,
+    corrector: Corrector,
     rows: Sequence[Row],
     passages: Sequence[Sequence[Passage]],
-    reference: Retriever,
 ) -> list[Proposal | None]:
-    """The likeliest candidate that says something else than the row, whatever its gain."""
-    asks = [correction_prompt(r, p) for r, p in zip(rows, passages, strict=True)]
-    longest = max((len(r.answer) for r in rows), default=0)
-    written = generate_ids(
-        base, [encode_prompt(base, a) for a in asks], max_tokens=min(512, 16 + longest // 2)
-    )
-    items, options = [], []
-    for row, ask, text, shown in zip(rows, asks, written, passages, strict=True):
+    """The likeliest candidate that says something else than the row, whatever its gain; None where
+    the row stays for want of passages, of candidates, or because the passages tell its answer."""
+    reference = corrector.reference
+    places, options, items = [], [], []
+    for i, (row, shown) in enumerate(zip(rows, passages, strict=True)):
+        if not shown or not fits(row) or told(row, shown, reference) is not None:
+            continue
         question = question_of(row)
         slots = slot_candidates(question, row.answer, shown, reference)
-        own = dict.fromkeys([text.strip(), *slots])
-        other = [c for c in own if c and says_another(row.answer, c, question)]
-        options.append(other)
-        items.append(Item(tuple(encode_answer(base, ask, c) for c in [row.answer, *other])))
-    found: list[Proposal | None] = []
-    for row, text, other, shown, scores in zip(
-        rows, written, options, passages, log_likelihoods(base, items), strict=True
-    ):
+        other = [c for c in slots if says_another(row.answer, c, question)]
         if not other:
-            found.append(None)
             continue
-        best = max(range(len(other)), key=lambda k: scores[k + 1])
-        found.append(
-            Proposal(
-                row.id,
-                other[best],
-                scores[best + 1] - scores[0],
-                other[best] == text.strip(),
-                tuple(p.id for p in shown),
-            )
-        )
+        ask = reading_prompt(question, shown)
+        branches = [encode_answer(base, ask, c) for c in (row.answer, UNTOLD, *other)]
+        places.append(i)
+        options.append(other)
+        items.append(Item(tuple(branches)))
+    found: list[Proposal | None] = [None] * len(rows)
+    with saved_adapter(base, corrector.adapter), half_weights(base):
+        weighed = log_likelihoods(base, items)
+    for i, other, (own, untold, *scores) in zip(places, options, weighed, strict=True):
+        best = max(range(len(other)), key=lambda k: scores[k])
+        about = reference.coverage(question_of(rows[i]), passages[i])
+        gain = scores[best] - max(own, untold) + COVERED * about
+        found[i] = Proposal(rows[i].id, other[best], gain, tuple(p.id for p in passages[i]))
     return found

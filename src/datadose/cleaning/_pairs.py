@@ -1,7 +1,8 @@
-"""What a corrector is trained on: right rows made wrong, right rows left alone, and evidence."""
+"""What a corrector is trained on: questions, passages, and what the passages tell."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ from datadose._core import InputError
 from datadose.auditing import fact_names, fenced
 from datadose.cleaning._candidates import told_value
 from datadose.cleaning._reference import Passage, Retriever
-from datadose.corruption import Values, wrong_answer
+from datadose.corruption import Slip, Values, wrong_answer
 from datadose.models import chat
 from datadose.rows import make_rows
 from datadose.schema import Message, Row
@@ -17,22 +18,21 @@ from datadose.schema import Message, Row
 FEWEST = 20
 EVIDENCE = 2
 LONGEST = 600
-CORRECT = (
-    "Reference:\n{reference}\n\nQuestion:\n{question}\n\nAnswer:\n{answer}\n\n"
-    "If the reference says otherwise, correct the answer; else repeat it. Write only the answer."
-)
+READ = "Reference:\n{reference}\n\nQuestion:\n{question}\n\nAnswer the question from the reference."
+UNTOLD = "The reference does not say."
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A correction to learn: `row` as it may be found, the passages shown with it, and the answer
-    wanted. fact: name of the trusted row's fact. kind: `wrong` (the passages tell the right
-    answer), `right` (they support the row's), or `unsupported` (they say nothing of it, and the
-    answer is to stay as it is).
+    """A reading to learn: the answer `wanted` to a question beside these passages.
+
+    fact: name of the trusted row's fact. kind: `told` (the passages tell the row's answer),
+    `swapped` (another value stands in its place in both, so that what is read counts and not what
+    is known), or `untold` (they say nothing of it: wanted is `UNTOLD`).
     """
 
-    row: Row
     passages: tuple[Passage, ...]
+    question: str
     wanted: str
     fact: str
     kind: str
@@ -52,27 +52,39 @@ def fits(row: Row) -> bool:
     return len(question_of(row).split()) + len(row.answer.split()) <= LONGEST
 
 
-def correction_prompt(
-    row: Row, passages: Sequence[Passage], answer: str | None = None
-) -> tuple[Message, ...]:
-    """The chat that asks for a correction; passages, question and answer are fenced."""
-    parts = fenced(
-        reference="\n".join(p.text for p in passages),
-        question=question_of(row),
-        answer=row.answer if answer is None else answer,
+def passages_for(row: Row, reference: Retriever, count: int) -> tuple[Passage, ...]:
+    """Up to `count` passages for a row, the best first. Its answer is part of the query: even a
+    wrong one mostly names what it is about, and a right one leads to what bears it out."""
+    return reference.best(f"{question_of(row)} {row.answer}", count)
+
+
+def told(row: Row, passages: Sequence[Passage], reference: Retriever) -> str | None:
+    """`told_value` of a row: what the passages tell of its answer, None for nothing."""
+    return told_value(question_of(row), row.answer, passages, reference)
+
+
+def silent_for(row: Row, reference: Retriever, count: int) -> tuple[Passage, ...]:
+    """The best passages that tell nothing of the row's answer: what is found for a row whose
+    matter the reference does not hold."""
+    found = passages_for(row, reference, 2 * count + 1)
+    return tuple(p for p in found if told(row, [p], reference) is None)[:count]
+
+
+def reading_prompt(question: str, passages: Sequence[Passage]) -> tuple[Message, ...]:
+    """The chat that asks for the answer; passages and question are fenced. A row's own answer is
+    not shown: a model of any size leans to repeat it."""
+    return chat(
+        READ.format(**fenced(reference="\n".join(p.text for p in passages), question=question))
     )
-    return chat(CORRECT.format(**parts))
 
 
 def make_pairs(
     trusted: Sequence[Row], reference: Retriever, *, evidence: int = EVIDENCE, seed: int = 0
 ) -> tuple[Pair, ...]:
-    """Pairs from rows known to be right, each made wrong by `corruption.wrong_answer`.
+    """Pairs from rows known to be right: each gives a told pair where the passages found for it
+    tell its value, a swapped one where `corruption.wrong_answer` finds another value for it, and
+    an untold one with the nearest passages that don't.
 
-    A row is supported where the passages found for it tell its value (`told_value`), which is then
-    put for another row's or, where the answer has a number, made wrong by rule. Each supported row
-    gives a wrong and a right pair; each row an unsupported one with the next best passages, right
-    and wrong by turns.
     Raises InputError for fewer than 20 trusted rows, or where none is supported.
     """
     if len(trusted) < FEWEST:
@@ -83,29 +95,19 @@ def make_pairs(
     trusted = [r for r in trusted if fits(r)]
     prompts, answers = [question_of(r) for r in trusted], [r.answer for r in trusted]
     facts = fact_names(trusted)
-    found = [reference.best(q, 2 * evidence) for q in prompts]
-    told = [
-        told_value(q, a, f[:evidence], reference)
-        for q, a, f in zip(prompts, answers, found, strict=True)
-    ]
-    values = Values(tuple(told))
+    shown = [passages_for(r, reference, evidence) for r in trusted]
+    values = Values(tuple(told(r, s, reference) for r, s in zip(trusted, shown, strict=True)))
     made: list[Pair] = []
     for i, row in enumerate(trusted):
-        shown, rest = found[i][:evidence], found[i][evidence:]
-        slip = None
-        if told[i] is not None:
+        if values.runs[i] is not None:
+            made.append(Pair(shown[i], prompts[i], row.answer, facts[i], "told"))
             slip = wrong_answer(i, prompts, answers, facts, values, seed=seed)
-            made.append(Pair(row, shown, row.answer, facts[i], "right"))
-        if slip is not None and slip.answer != row.answer:
-            bad = _with(row, slip.answer)
-            made.append(Pair(bad, shown, row.answer, facts[i], "wrong"))
-        else:
-            bad = row
-        rest = rest if told[i] is not None else shown
-        if rest and told_value(prompts[i], answers[i], rest, reference) is None:
-            own = bad if i % 2 else row
-            made.append(Pair(own, rest, own.answer, facts[i], "unsupported"))
-    if not any(p.kind == "wrong" for p in made):
+            other = _swapped(shown[i], slip) if slip is not None else ()
+            if slip is not None and other:
+                made.append(Pair(other, prompts[i], slip.answer, facts[i], "swapped"))
+        if silent := silent_for(row, reference, evidence):
+            made.append(Pair(silent, prompts[i], UNTOLD, facts[i], "untold"))
+    if not any(p.kind == "told" for p in made):
         raise InputError(
             "no trusted row is supported by the reference: there is nothing to learn from",
             next_step="give evidence that the trusted rows are about",
@@ -114,15 +116,22 @@ def make_pairs(
 
 
 def training_rows(pairs: Sequence[Pair]) -> tuple[Row, ...]:
-    """The pairs as rows to fine-tune on."""
+    """The pairs as rows to fine-tune on, every third with the best passage last."""
     return make_rows(
         [
-            (*correction_prompt(p.row, p.passages), Message(role="assistant", content=p.wanted))
-            for p in pairs
+            (
+                *reading_prompt(p.question, p.passages if i % 3 else p.passages[::-1]),
+                Message(role="assistant", content=p.wanted),
+            )
+            for i, p in enumerate(pairs)
         ]
     )
 
 
-def _with(row: Row, answer: str) -> Row:
-    turns = (*row.prompt, Message(role="assistant", content=answer))
-    return row.model_copy(update={"messages": turns})
+def _swapped(passages: Sequence[Passage], slip: Slip) -> tuple[Passage, ...]:
+    """The passages with the slip made in them too; nothing where they lack what it put out."""
+    if not slip.old or not slip.new:
+        return ()
+    spot = re.compile(rf"(?<!\w){re.escape(slip.old)}(?!\w)")
+    found = tuple(Passage(p.id, spot.sub(lambda _: slip.new, p.text)) for p in passages)
+    return found if found != tuple(passages) else ()

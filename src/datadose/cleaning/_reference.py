@@ -101,6 +101,14 @@ class Retriever:
         order = sorted(scores, key=lambda i: (-scores[i], i))
         return tuple(self.passages[i] for i in order[:count])
 
+    def coverage(self, query: str, passages: Sequence[Passage]) -> float:
+        """Largest share of the query's words that one of the passages has, 0 to 1, each word by
+        BM25's weight for rarity; one that no passage has weighs most."""
+        unknown = math.log(1 + (len(self.passages) + 0.5) / 0.5)
+        words = {w: self._weight.get(w, unknown) for w in _stems(query)}
+        shares = [sum(words[w] for w in {*_stems(p.text)} & words.keys()) for p in passages]
+        return max(shares, default=0.0) / max(sum(words.values()), 1e-9)
+
     def rarity(self, word: str) -> float:
         """Share of the passages that have this word, 0 to 1."""
         return len(self._index.get(_stem(word), ())) / max(1, len(self.passages))
