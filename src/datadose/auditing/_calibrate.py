@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 CONTROLS = ("length", "length-short")
 COMBINED = ("views", "rank-average", "topsis")
-OTHERS = "other rows"
+OTHERS, SURPRISE = "other rows", "surprise"
+TAUGHT = (OTHERS, SURPRISE)
 # What a detector reads; all others read the model's own surprise at the answer.
 VIEWS = {
     "neighbours": OTHERS,
@@ -106,26 +107,29 @@ def combine(evidence: Evidence, name: str, parts: Parts, views: Sequence[Parts] 
     the rank of each one's rank average, so that a view has one voice (other rows: three) however
     many detectors.
 
-    Where other rows are among the views, `views` is then `settled` by how like a row its examples
-    are: of a row like no other, a short run has learned little, so its surprise is no sign either.
+    Where other rows are among the views, they and surprise are first joined and `settled` by how
+    like a row its examples are: of a row like no other, a short run has learned little, so that its
+    surprise is no sign either. An opinion stands by itself.
     """
     if name == "views":
-        voices = []
-        alike = None
+        taught: list[np.ndarray] = []
+        voices: list[np.ndarray] = []
         for view in views:
+            what = view_of(view[0][0])
             column = combine(evidence, "rank-average", view)
-            voices += [column] * VOICES.get(view_of(view[0][0]), 1)
-            if view_of(view[0][0]) == OTHERS:
-                alike = evidence.asked.get("alike")
-        joined = ranks(rank_average(voices))
-        return joined if alike is None else settled(joined, alike)
+            to = taught if what in TAUGHT else voices
+            to += [column] * VOICES.get(what, 1)
+        alike = evidence.asked.get("alike")
+        if alike is not None and any(view_of(view[0][0]) == OTHERS for view in views):
+            taught = [settled(ranks(rank_average(taught)), alike)] * len(taught)
+        return rank_average([*taught, *voices])
     columns = [score(evidence, n, w) for n, w in parts]
     return rank_average(columns) if name == "rank-average" else topsis([ranks(c) for c in columns])
 
 
 def view_of(name: str) -> str:
     """What a detector reads."""
-    return VIEWS.get(name, "surprise")
+    return VIEWS.get(name, SURPRISE)
 
 
 def split_views(able: Sequence[Measured]) -> tuple[Parts, ...]:
