@@ -259,9 +259,8 @@ def report(o: argparse.Namespace) -> list[str]:
         *shown(o, table, asked, gaps, audits, zeros),
         "## Audits and what cleaning did",
         "",
-        f"{len(audits[0].rows)} rows, {sum(audits[0].wrong.values())} of them wrong at dose"
-        f" {o.dose:g}; {o.labels} labels. Audits at dose {o.dose:g}: {o.audit_epochs:g} epochs,"
-        f" {o.folds} folds; at dose 0: {o.zero_audit_epochs:g} epochs, no folds. Dropped: labelled"
+        f"{len((audits or zeros)[0].rows)} rows; {o.labels} labels. Audits at dose {o.dose:g}:"
+        f" {o.audit_epochs:g} epochs, {o.folds} folds; at dose 0: {o.zero_audit_epochs:g} epochs, no folds. Dropped: labelled"
         " wrong + suspicious.",
         "",
         "| dose | seed | detector, AUROC on planted | on the truth | wrong share by the audit"
@@ -334,20 +333,23 @@ def shown(o, table, asked, gaps, audits, zeros) -> list[str]:  # type: ignore[no
     part = table.filter(
         pl.col("question").is_in([q for q, g in asked.group.items() if g == asked.first])
     )
-    bad, treated, best = (part.filter(pl.col("set") == n) for n in ("dirty", "cleaned", "oracle"))
-    back = curves.recovered(bad, treated, best)
-    loss = own["dirty", "oracle"]
-    won = (
-        f"- Recovered share: {back.estimate:.2f} ({back.lower:.2f} to {back.upper:.2f})."
-        if back.estimate is not None
-        else f"- Recovered share: not printed ({back.note};"
-        f" dirty minus oracle {loss.estimate:+.3f}, {limits(loss)})."
-    )
+    loss, won = own.get(("dirty", "oracle")), "- Recovered share: not run."
+    if loss is not None:
+        arms_of = (part.filter(pl.col("set") == n) for n in ("dirty", "cleaned", "oracle"))
+        back = curves.recovered(*arms_of)
+        won = (
+            f"- Recovered share: {back.estimate:.2f} ({back.lower:.2f} to {back.upper:.2f})."
+            if back.estimate is not None
+            else f"- Recovered share: not printed ({back.note};"
+            f" dirty minus oracle {loss.estimate:+.3f}, {limits(loss)})."
+        )
+    some = next(g for g in gaps if g.group == asked.first)
     steps = {read_json(p)["steps"] for p in (o.work / "arms" / "arms").glob("*/train.json")}
     lines = [
-        f"{o.pack}: {o.facts} facts in {o.wordings} wordings, {len(audits[0].rows)} rows, subtle,"
-        f" random, {loss.seeds} of {o.seeds} seeds, {'/'.join(map(str, sorted(steps)))} steps an"
-        f" arm. {loss.questions} questions decide ({asked.first}).",
+        f"{o.pack}: {o.facts} facts in {o.wordings} wordings, {len((audits or zeros)[0].rows)}"
+        f" rows, subtle, random, {some.seeds} of {o.seeds} seeds,"
+        f" {'/'.join(map(str, sorted(steps)))} steps an arm. {some.questions} questions decide"
+        f" ({asked.first}).",
         "",
         said("Cleaned minus oracle, lower limit above -0.05", "cleaned", "oracle",
              lambda g: g.lower > -0.05),
