@@ -260,8 +260,8 @@ def report(o: argparse.Namespace) -> list[str]:
         "## Audits and what cleaning did",
         "",
         f"{len((audits or zeros)[0].rows)} rows; {o.labels} labels. Audits at dose {o.dose:g}:"
-        f" {o.audit_epochs:g} epochs, {o.folds} folds; at dose 0: {o.zero_audit_epochs:g} epochs, no folds. Dropped: labelled"
-        " wrong + suspicious.",
+        f" {o.audit_epochs:g} epochs, {o.folds} folds; at dose 0: {o.zero_audit_epochs:g} epochs,"
+        " no folds. Dropped: labelled wrong + suspicious.",
         "",
         "| dose | seed | detector, AUROC on planted | on the truth | wrong share by the audit"
         " | dropped | labelled + suspicious | truly wrong among them | true share after"
