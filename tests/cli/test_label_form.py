@@ -38,12 +38,13 @@ class Terminal:
     def type(self, *keys: str) -> None:
         self.call("send-keys", "-t", "form", *keys)
 
-    def screen(self) -> str:
-        return self.call("capture-pane", "-p", "-t", "form")
+    def screen(self, *, scrolled: bool = False) -> str:
+        """What is seen; with `scrolled` also what has left the window at its top."""
+        return self.call("capture-pane", "-p", "-t", "form", *["-S", "-"] * scrolled)
 
-    def wait_for(self, text: str, seconds: float = 300) -> str:
+    def wait_for(self, text: str, seconds: float = 300, *, scrolled: bool = False) -> str:
         end = time.monotonic() + seconds
-        while text not in (shown := self.screen()):
+        while text not in (shown := self.screen(scrolled=scrolled)):
             assert time.monotonic() < end, f"{text!r} never came:\n{shown}"
             time.sleep(0.05)
         return shown
@@ -87,7 +88,7 @@ def test_label_stop_resume_and_undo_in_a_terminal(tmp_path: Path, terminal: Term
     terminal.type("?")
     terminal.wait_for("row 3 of 20")
     terminal.type("q")
-    stopped = terminal.wait_for("2 of 20 rows labelled")
+    stopped = terminal.wait_for("2 of 20 rows labelled", scrolled=True)
     terminal.wait_for("report:")
     assert labels() == ["y", "?"]
     # the terminal is as it was: lines, and an echo of what is typed
@@ -105,7 +106,8 @@ def test_label_stop_resume_and_undo_in_a_terminal(tmp_path: Path, terminal: Term
         terminal.type("n")
         terminal.wait_for(f"row {number} of 20")
     terminal.type("n")
-    terminal.wait_for("20 of 20 rows labelled")
+    # the tables that follow are longer than the window
+    terminal.wait_for("20 of 20 rows labelled", scrolled=True)
     terminal.wait_for("report:")
     assert labels() == ["y", "?", *["n"] * 18]
     assert "row 2 of 20" in stopped or "row 3 of 20" in stopped
