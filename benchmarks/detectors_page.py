@@ -90,8 +90,9 @@ def planted_part(runs: list[Run]) -> list[str]:
         f" The processor's arithmetic: {', '.join(sorted({r['precision'] for r in runs}))}."
         " What was looked at before: `neighbours`, `in-context` and the rules of `views` were made"
         " on finance and coding, subtle, random, seeds 0 and 1. Health and legal had been seen with"
-        " earlier rules, seeds 0 to 4; seeds 5 to 9 were drawn once everything was fixed, and"
-        " only they decide below.",
+        " earlier rules, seeds 0 to 4; seeds 5 to 9 were drawn after that, and only they decide"
+        " below. That an opinion is still heard of a row that no other is like was settled once"
+        " they had been seen; it touches two of the ten runs.",
         "",
         *bound_lines(runs),
         "### Every run",
