@@ -68,8 +68,10 @@ def main() -> None:
     trusted: list[PoolItem] = []
     every: list[PoolItem] = []
     tested: list[PoolItem] = []
+    pack_of: dict[str, str] = {}
     for name in o.packs:
         pack = load_pack(name)
+        pack_of |= {f.id: name for f in pack.facts}
         passages += [
             Passage(f.id, " ".join(f"{q.ask} {fill(q.option, f.correct)}" for q in f.probes))
             for f in pack.facts
@@ -102,6 +104,11 @@ def main() -> None:
             base, corrector, cases, way, own_passage, work / f"{way}-{kind}-{len(cases)}.json"
         )
         lines.append(line(way, kind, cases, after))
+        if len(o.packs) > 1:
+            for name in o.packs:
+                own = [k for k, c in enumerate(cases) if pack_of[c.item.fact] == name]
+                some = [cases[k] for k in own], [after[k] for k in own]
+                lines.append(line(way, f"{kind}, {name}", *some))
         print(lines[-1], flush=True)
         if o.out:  # whole after each stage, so that a page can be had from what is finished
             text = "\n".join([*lines, *tail()]) + "\n"
@@ -165,7 +172,12 @@ def line(way: str, kind: str, cases: Sequence[Case], after: Sequence[str]) -> st
     for case, text in zip(cases, after, strict=True):
         good[case.item.fact].append(plain(text) == plain(case.item.correct))
         same[case.item.fact].append(text == case.answer)
-    return f"| {WORDS[way]} | {kind} | {len(cases)} | {share(good)} | {share(same)} |"
+    made = [(c, t) for c, t in zip(cases, after, strict=True) if t != c.answer]
+    hit = sum(plain(t) == plain(c.item.correct) for c, t in made)
+    return (
+        f"| {WORDS[way]} | {kind} | {len(cases)} | {share(good)} | {share(same)}"
+        f" | {hit} of {len(made)} |"
+    )
 
 
 def share(clusters: dict[str, list[bool]]) -> str:
@@ -194,8 +206,8 @@ def head(o, corrector: Corrector, trusted: int, facts: int) -> list[str]:  # typ
         "Every row is put to the corrector, no detector before it. Restored means word for word",
         "the right answer. Limits: exact, 95%, facts as clusters.",
         "",
-        "| evidence | the row's answer | rows | right afterwards | unchanged |",
-        "|---|---|---|---|---|",
+        "| evidence | the row's answer | rows | right afterwards | unchanged | changes right |",
+        "|---|---|---|---|---|---|",
     ]
 
 

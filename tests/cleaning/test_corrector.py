@@ -128,7 +128,8 @@ def test_a_corrector_is_trained_goes_on_and_changes_from_its_margin_on(trusted, 
     recipe = Recipe(lr=5e-3, batch=4, steps=2, max_length=2048, checkpoints=(1.0,))
     made = train_corrector(base, trusted, PASSAGES, tmp_path, recipe=recipe, evidence=1)
     assert made.held_out >= 2
-    assert abs(made.margin) < 1e6
+    # passages bear out every held-out row and none is silent, so nothing tells what does harm
+    assert made.margin == COVERED
     # what is finished is not trained again
     before = (tmp_path / "adapter" / "adapter_model.safetensors").stat().st_mtime_ns
     again = train_corrector(base, trusted, PASSAGES, tmp_path, recipe=recipe, evidence=1)

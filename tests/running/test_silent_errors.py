@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from _silent_study import STUDY
+from _silent_study import STUDY, leave_results_out
 
 from datadose._core import GuardError
 from datadose.evaluation import _choices
 from datadose.models import Encoded, load_base
 from datadose.rows import _mix
-from datadose.running import _design, _results, _run, _stages, lay_out, run_study
+from datadose.running import _design, _run, _stages, lay_out, run_study
 from datadose.schema import Message, Study
 from datadose.training import _local
 
@@ -39,15 +39,14 @@ def base() -> Any:
 
 @pytest.fixture(autouse=True)
 def arms_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Guards act before results are written, which take longest."""
-    monkeypatch.setattr(_results, "write_results", lambda run, *_: run.path / "report.html")
+    leave_results_out(monkeypatch)
 
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sound")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_results, "write_results", lambda run, *_: run.path / "report.html")
+        leave_results_out(patch)
         run_study(Study.model_validate(STUDY), folder, base=load_base("tiny", precision="fp32"))
     return folder
 

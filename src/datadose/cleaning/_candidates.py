@@ -64,10 +64,24 @@ def slot_candidates(
     slots: dict[str, None] = {}
     for stretch in _untold(answer, asked, word_set(" ".join(p.text for p in passages))):
         slots |= dict.fromkeys([stretch, *_runs(stretch, asked, None, most=MOST_WORDS)])
-    pairs = [(abs(len(s.split()) - len(f.split())), s, f) for s in slots for f in fills]
-    pairs.sort(key=lambda p: p[0])
-    found = dict.fromkeys(_put(answer, slot, fill) for _, slot, fill in pairs)
-    return tuple(t for t in found if t != answer)[:MOST]
+    found: dict[str, None] = {}
+    for slot, fill in _by_likeness(list(slots), list(fills)):
+        text = _put(answer, slot, fill)
+        if text != answer:
+            found.setdefault(text)
+        if len(found) == MOST:
+            break
+    return tuple(found)
+
+
+def _by_likeness(slots: Sequence[str], fills: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """All pairs, those of like numbers of words first; one by one, since long answers have many."""
+    sizes = [[len(t.split()) for t in part] for part in (slots, fills)]
+    for gap in range(max((s for part in sizes for s in part), default=0) + 1):
+        for slot, long in zip(slots, sizes[0], strict=True):
+            for fill, size in zip(fills, sizes[1], strict=True):
+                if abs(long - size) == gap:
+                    yield slot, fill
 
 
 def _untold(answer: str, asked: frozenset[str], there: frozenset[str]) -> Iterator[str]:

@@ -94,7 +94,8 @@ def train_corrector(
     from, as evenly from the three kinds as can be. A fifth of the trusted rows' facts is held out
     of the training and sets the margin: each of their rows is put with what is found for it and
     with passages that tell nothing of it, and at most `HARMED` of these right answers would be
-    changed. It can be negative. Raises InputError as `make_pairs` does.
+    changed. Where too few of them have another answer to tell, it is `COVERED`, so that what the
+    question's words give makes no change by itself. Raises InputError as `make_pairs` does.
     """
     reference = Retriever(passages)
     made = make_pairs(trusted, reference, evidence=evidence, seed=seed)
@@ -110,7 +111,7 @@ def train_corrector(
     found = _weigh(base, start, [*held, *held], shown)
     gains = sorted((f.gain for f in found if f is not None), reverse=True)
     spared = int(HARMED * len(found))
-    return replace(start, margin=gains[spared] if spared < len(gains) else 0.0)
+    return replace(start, margin=gains[spared] if spared < len(gains) else COVERED)
 
 
 def propose(
@@ -169,6 +170,8 @@ def _weigh(
         options.append(other)
         items.append(Item(tuple(branches)))
     found: list[Proposal | None] = [None] * len(rows)
+    if not items:
+        return found
     with saved_adapter(base, corrector.adapter), half_weights(base):
         weighed = log_likelihoods(base, items)
     for i, other, (own, untold, *scores) in zip(places, options, weighed, strict=True):
