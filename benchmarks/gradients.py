@@ -26,6 +26,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from datadose.domains import PACKS, load_pack
 from datadose.models import BaseModel, Encoded, chat, encode_answer, half_weights, load_base
@@ -34,6 +36,7 @@ from datadose.running import AuditSettings
 from datadose.schema import Message, Recipe, Row
 from datadose.training import (
     by_length,
+    encode_rows,
     ghost_norms,
     record_run,
     score_rows,
@@ -49,11 +52,12 @@ TURN_ROWS = 12
 TURNS = 4
 PLAN = (
     ["compare", "--model", "tiny", "--rows", "256"],
-    ["compare", "--model", "smollm2-135m", "--rows", "48"],
-    ["compare", "--model", "smollm2-135m", "--rows", "48", "--precision", "bf16"],
+    ["compare", "--model", "smollm2-135m", "--rows", "96"],
+    ["compare", "--model", "smollm2-135m", "--rows", "96", "--precision", "bf16"],
     *(["stream", "--model", "tiny", "--rows", str(n)] for n in (1000, 10000, 100000, 1000000)),
-    *(["stream", "--model", "smollm2-135m", "--rows", str(n)] for n in (500, 2000)),
+    *(["stream", "--model", "smollm2-135m", "--rows", str(n)] for n in (1000, 10000)),
     ["recorder", "--model", "smollm2-135m", "--rows", "24"],
+    ["recorder", "--model", "smollm2-135m", "--rows", "24", "--precision", "bf16"],
 )
 
 
@@ -91,6 +95,12 @@ def encoded_rows(base: BaseModel) -> Iterator[Encoded]:
         for pack in PACKS:
             for item in load_pack(pack).pool.items:
                 yield encode_answer(base, chat(item.prompt, item.system), item.correct)
+
+
+def of_the_script(o: argparse.Namespace) -> Any:
+    """The model as a user's script would hold it."""
+    plain = load_base(o.model, precision="fp32", threads=1).model
+    return plain.to(torch.bfloat16) if o.precision == "bf16" else plain
 
 
 def whole_by_row(model: Any, rows: Sequence[Encoded]) -> list[tuple[float, float]]:
@@ -141,13 +151,26 @@ def ours(base: BaseModel, rows: Sequence[Encoded], parts: Sequence[str]) -> np.n
     return found
 
 
+class Operations(TorchDispatchMode):
+    """Counts the operations of matrix products as torch's own table has them.
+
+    Its `FlopCounterMode` hooks into modules, and fails where a gradient is asked of a leaf.
+    """
+
+    total = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        if count := flop_registry.get(func._overloadpacket):
+            self.total += count(*args, **(kwargs or {}), out_val=out)
+        return out
+
+
 def compare(o: argparse.Namespace) -> dict[str, Any]:
     """All ways on the same rows, in turns, so that a machine's ups and downs meet all of them."""
     base = load_base(o.model, precision=o.precision, threads=1)
     rows = list(islice(encoded_rows(base), o.rows))
-    plain = load_base(o.model, precision="fp32", threads=1).model
-    if o.precision == "bf16":
-        plain = plain.to(torch.bfloat16)
+    plain = of_the_script(o)
     ways = {
         "whole, by row": lambda part: [w for w, _ in whole_by_row(plain, part)],
         "head, by row": lambda part: [w for w, _ in head_by_row(plain, part)],
@@ -174,8 +197,14 @@ def compare(o: argparse.Namespace) -> dict[str, Any]:
         )
         for kind in ("head", "whole")
     }
+    operations = {}
+    for name, work in ways.items():
+        with Operations() as counted:
+            work(turns[0])
+        operations[name] = counted.total / len(turns[0])
     found = {
         "seconds": seconds,
+        "operations": operations,
         "gaps": gaps,
         "tokens": float(np.mean([len(r.ids) for r in rows])),
         "answer": float(np.mean([r.trained for r in rows])),
@@ -259,7 +288,7 @@ def recorder(o: argparse.Namespace) -> dict[str, Any]:
     )
     ways = {"plain": None, "recorded": False, "recorded, embedding too": True}
     seconds = dict.fromkeys(ways, 0.0)
-    weights = set()
+    weights, reading = set(), 0.0
     with tempfile.TemporaryDirectory() as scratch:
         for turn, order in enumerate((list(ways), list(ways)[::-1])):
             for name in order:
@@ -268,11 +297,18 @@ def recorder(o: argparse.Namespace) -> dict[str, Any]:
                 if ways[name] is None:
                     train_arm(base, rows, recipe, 0, folder)
                 else:
-                    record_run(base, rows, recipe, 0, folder, embedding=bool(ways[name]))
+                    made = record_run(base, rows, recipe, 0, folder, embedding=bool(ways[name]))
+                    reading += 0 if ways[name] else made.seconds["recording"]
                     folder = folder / "run"
                 seconds[name] += time.process_time() - began
                 weights.add(weights_hash(folder / "adapter"))
+    plain, encoded = of_the_script(o), encode_rows(base, rows, recipe)
+    whole_by_row(plain, encoded[:2])
+    began = time.perf_counter()
+    whole_by_row(plain, encoded)
     return {
+        "by row": (time.perf_counter() - began) / len(rows),
+        "reading": reading / (2 * len(rows) * recipe.epochs),
         "seconds": seconds,
         "epochs": recipe.epochs,
         "batch": recipe.batch,

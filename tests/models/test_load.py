@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from datadose._core import GuardError, InputError
 from datadose.models import (
     add_wheel,
+    autocast,
     chat,
     check_head,
     encode_answer,
@@ -106,8 +108,37 @@ def test_half_weights_gives_the_same_logits_and_puts_fp32_back() -> None:
         with half_weights(base):
             assert any(p.dtype == torch.bfloat16 for p in base.model.parameters())
             half = base.model(input_ids=ids).logits
-    assert torch.equal(plain, half)
+            with half_weights(base):
+                inner = base.model(input_ids=ids).logits
+            after = base.model(input_ids=ids).logits
+    assert all(torch.equal(plain, one) for one in (half, inner, after))
+    assert "forward" not in vars(base.model.get_output_embeddings())
     assert all(torch.equal(a, b) for a, b in zip(before, base.model.parameters(), strict=True))
+
+
+def attention_kinds(base, *, grad: bool) -> set[torch.dtype]:
+    """What attention is given in a pass under the base's autocast."""
+    kinds = set()
+    attention = torch.nn.functional.scaled_dot_product_attention
+
+    class Seen(TorchDispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            if "scaled_dot_product" in func.name():
+                kinds.add(args[0].dtype)
+            return func(*args, **(kwargs or {}))
+
+    with torch.set_grad_enabled(grad), Seen(), autocast(base):
+        base.model(input_ids=torch.arange(5, 20)[None])
+    assert torch.nn.functional.scaled_dot_product_attention is attention
+    return kinds
+
+
+def test_attention_stays_in_fp32_where_gradients_are_wanted(base) -> None:
+    half = load_base("tiny", precision="bf16")
+    half.model.requires_grad_(True)
+    assert attention_kinds(half, grad=True) == {torch.float32}
+    assert attention_kinds(half, grad=False) == {torch.bfloat16}
+    assert attention_kinds(base, grad=True) == {torch.float32}
 
 
 def test_a_wheel_with_other_content_is_refused(tmp_path: Path, monkeypatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -10,12 +11,53 @@ from datadose._core import StageError
 from datadose.models._load import BaseModel
 
 
-def autocast(base: BaseModel) -> Any:
-    """The autocast context of the base's precision."""
+@contextlib.contextmanager
+def autocast(base: BaseModel) -> Iterator[None]:
+    """The autocast context of the base's precision.
+
+    Where gradients are wanted on a processor, attention stays in fp32: its way back takes five
+    times as long in bf16 there.
+    """
     import torch
 
     kind = base.device.split(":")[0]
-    return torch.autocast(kind, dtype=torch.bfloat16, enabled=base.precision == "bf16")
+    half = base.precision == "bf16"
+    with torch.autocast(kind, dtype=torch.bfloat16, enabled=half):
+        if half and kind == "cpu" and torch.is_grad_enabled():
+            with _wide_attention()():
+                yield
+        else:
+            yield
+
+
+@functools.cache
+def _wide_attention() -> Any:
+    import torch
+    from torch.overrides import TorchFunctionMode
+
+    attention = torch.nn.functional.scaled_dot_product_attention
+
+    class WideAttention(TorchFunctionMode):
+        """Scaled dot-product attention in fp32, given and giving what it would in bf16."""
+
+        def __torch_function__(
+            self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
+            if func is not attention:
+                return func(*args, **(kwargs or {}))
+            given = [_widened(a) for a in args]
+            named = {k: _widened(v) for k, v in (kwargs or {}).items()}
+            with torch.autocast("cpu", enabled=False):
+                return func(*given, **named).to(torch.bfloat16)
+
+    return WideAttention
+
+
+def _widened(value: Any) -> Any:
+    import torch
+
+    half = isinstance(value, torch.Tensor) and value.dtype == torch.bfloat16
+    return value.float() if half else value
 
 
 @contextlib.contextmanager
@@ -39,10 +81,28 @@ def half_weights(base: BaseModel) -> Iterator[None]:
                 kept.append((weight, weight.data))
                 weight.data = weight.data.to(torch.bfloat16)
     try:
-        yield
+        with _half_head(head):
+            yield
     finally:
         for weight, data in kept:
             weight.data = data
+
+
+@contextlib.contextmanager
+def _half_head(head: Any) -> Iterator[None]:
+    """A frozen output head that works with bf16 weights; its own may be the embedding's, too."""
+    import torch
+
+    plain = type(head) is torch.nn.Linear and "forward" not in vars(head)
+    if not plain or head.weight.requires_grad or head.weight.dtype != torch.float32:
+        yield
+        return
+    held = head.weight.detach().to(torch.bfloat16)
+    vars(head)["forward"] = lambda x: torch.nn.functional.linear(x, held, head.bias)
+    try:
+        yield
+    finally:
+        del vars(head)["forward"]
 
 
 def pad(rows: Sequence[Sequence[int]], fill: int, device: str) -> tuple[Any, Any]:

@@ -22,8 +22,9 @@ def _function() -> Any:
         def forward(ctx: Any, x: Any, weight: Any, bias: Any, cut: int) -> Any:
             ctx.save_for_backward(weight)
             ctx.kind = x.dtype
-            alike = torch.nn.functional.linear(x[:1, :cut], weight, bias)
-            own = torch.nn.functional.linear(x[:, cut:], weight, bias)
+            alike = torch.nn.functional.linear(x[0, :cut], weight, bias)
+            # in one piece, or the weight would be copied for every row
+            own = torch.nn.functional.linear(x[:, cut:].contiguous(), weight, bias)
             return torch.cat([alike.expand(len(x), -1, -1), own], 1)
 
         @staticmethod
@@ -52,10 +53,17 @@ def alike_once(layers: Sequence[Any], cut: int) -> Iterator[None]:
         for layer in layers
         if type(layer) is torch.nn.Linear and not any(p.requires_grad for p in layer.parameters())
     ]
-    for layer in changed if cut else ():
+    if not cut:
+        yield
+        return
+    before = [vars(layer).get("forward") for layer in changed]
+    for layer in changed:
         vars(layer)["forward"] = partial(_forward, layer, cut)
     try:
         yield
     finally:
-        for layer in changed if cut else ():
-            del vars(layer)["forward"]
+        for layer, own in zip(changed, before, strict=True):
+            if own is None:
+                del vars(layer)["forward"]
+            else:
+                vars(layer)["forward"] = own
