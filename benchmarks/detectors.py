@@ -66,6 +66,9 @@ def main() -> None:
     parser.add_argument("--unit", default=None, help="row; fact where errors are consistent")
     parser.add_argument("--epochs", type=float, default=3)
     parser.add_argument("--folds", type=int, default=2)
+    parser.add_argument(
+        "--trusted", type=int, default=0, help="facts not in the set whose right rows are trusted"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--work", type=Path, default=Path("runs/detectors"))
     parser.add_argument(
@@ -76,16 +79,17 @@ def main() -> None:
     )
     o = parser.parse_args()
     unit = o.unit or ("fact" if o.structure == "consistent" else "row")
-    pool = sample(load_pack(o.pack).pool, o.facts, o.single, o.seed)
+    pool, good = sample(load_pack(o.pack).pool, o.facts, o.single, o.trusted, o.seed)
     mix = Mix(severity=o.severity, structure=o.structure, unit=unit, seed=o.seed)
     made = mix_pool(pool, o.dose, mix)
     name = f"{o.pack}-{o.severity}-{o.structure}-{unit}-{o.dose:g}-{o.seed}-{o.facts}+{o.single}"
-    name += f"-{o.epochs:g}-{o.folds}" + "-two" * o.two_runs
+    name += f"-{o.epochs:g}-{o.folds}" + f"-{o.trusted}" * bool(o.trusted) + "-two" * o.two_runs
     setting = {
         key: getattr(o, key)
         for key in ("pack", "model", "facts", "single", "dose", "severity", "structure", "epochs",
-                    "folds", "seed")
-    } | {"kind": "pack", "unit": unit, "two_runs": o.two_runs}  # fmt: skip
+                    "folds", "trusted", "seed")
+    } | {"kind": "trusted" if o.trusted else "pack"}  # fmt: skip
+    setting |= {"unit": unit, "two_runs": o.two_runs}
     counts = Counter(i.fact for i in pool.items)
     once = np.array([counts[i.fact] == 1 for i in pool.items])
     found = run(
@@ -97,21 +101,27 @@ def main() -> None:
         recipe=Recipe(epochs=o.epochs, checkpoints=(1.0,)),
         seed=o.seed,
         folds=o.folds,
+        trusted=mix_pool(good, 0.0, mix).rows if o.trusted else (),
         two_runs=o.two_runs,
     )
     write_json(o.work / f"{name}.json", setting | found)
     print("\n".join(told(setting | found)))
 
 
-def sample(pool: Pool, facts: int, single: int, seed: int) -> Pool:
-    """`facts` facts with all their wordings and `single` others with one, drawn by `seed`."""
+def sample(pool: Pool, facts: int, single: int, trusted: int, seed: int) -> tuple[Pool, Pool]:
+    """`facts` facts with all their wordings and `single` others with one, drawn by `seed`; and
+    `trusted` others with all theirs."""
     rng = generator(seed, "detectors", pool.name)
     names = [pool.facts[i] for i in rng.permutation(len(pool.facts))]
     whole, rest = set(names[:facts]), names[facts : facts + single]
     of = {n: [i for i, item in enumerate(pool.items) if item.fact == n] for n in rest}
     places = {int(rng.choice(of[n])) for n in rest}
     items = [item for i, item in enumerate(pool.items) if item.fact in whole or i in places]
-    return Pool(name=pool.name, items=tuple(items))
+    aside = set(names[facts + single :][:trusted])
+    return (
+        Pool(name=pool.name, items=tuple(items)),
+        Pool(name=pool.name, items=tuple(i for i in pool.items if i.fact in aside)),
+    )
 
 
 def run(
@@ -124,15 +134,17 @@ def run(
     recipe: Recipe,
     seed: int,
     folds: int,
+    trusted: Sequence[Row] = (),
     two_runs: bool = False,
 ) -> dict[str, Any]:
     """Record, choose on planted rows, and only then hold against `wrong`; `parts` are row masks."""
     planted = plant(rows, seed=seed)
     clock = folder / "seconds.json"
     began, cpu = time.monotonic(), cpu_seconds()
-    evidence = {"planted": followed(planted.rows, folder / "planted", model, recipe, seed, folds)}
+    how = {"model": model, "recipe": recipe, "seed": seed, "folds": folds, "trusted": trusted}
+    evidence = {"planted": followed(planted.rows, folder / "planted", **how)}
     if two_runs:
-        evidence["own"] = followed(rows, folder / "own", model, recipe, seed, folds)
+        evidence["own"] = followed(rows, folder / "own", **how)
     if not clock.is_file():
         write_json(clock, {"wall": time.monotonic() - began, "cpu": cpu_seconds() - cpu})
     kept = np.ones(len(wrong), dtype=bool)
@@ -148,11 +160,12 @@ def run(
 def followed(
     rows: Sequence[Row],
     folder: Path,
+    *,
     model: str,
     recipe: Recipe,
     seed: int,
     folds: int,
-    *,
+    trusted: Sequence[Row] = (),
     ask: bool = True,
 ) -> Evidence:
     """A recorded run with all that detectors read; no model is loaded where all is there. `ask`
@@ -161,7 +174,7 @@ def followed(
     if done.is_file():
         return Evidence(tuple(rows), load_recording(folder), dict(np.load(done)))
     base = load_base(model)
-    recording = record_run(base, rows, recipe, seed, folder)
+    recording = record_run(base, rows, recipe, seed, folder, trusted=trusted)
     write_json(folder / PRECISION, base.precision)
     if not ask:
         return Evidence(tuple(rows), recording)

@@ -1,4 +1,4 @@
-"""The page of all runs of detectors.py and detectors_real.py that --work holds."""
+"""The pages of all runs of detectors.py and of detectors_real.py that --work holds."""
 
 from __future__ import annotations
 
@@ -22,25 +22,44 @@ FRESH = range(5, 10)
 WANTED = 0.85
 FIGURES = ("auroc", "average_precision", "precision")
 PARTS = {"all": "all rows", "several": "facts in four wordings", "single": "facts in one wording"}
-HEAD = """# Which detectors find wrong rows
+PLANTED = """# Which detectors find wrong rows
 
 `python benchmarks/detectors_page.py` wrote this page from the results of single runs, one setting
-a call: `python benchmarks/detectors.py --facts 20 --single 20 --folds 0 --pack health --seed 0` and
-`python benchmarks/detectors_real.py truthfulqa --each 100`.
+a call: `python benchmarks/detectors.py --facts 20 --single 20 --folds 0 --pack health --seed 0`.
+Real wrong rows are on a page of their own, `detectors-real.md`.
+"""
+TRUSTED = """# Detectors that need held-out models or trusted rows
+
+`python benchmarks/detectors_page.py` wrote this page from the results of single runs, one pack a
+call: `python benchmarks/detectors.py --facts 20 --single 20 --folds 2 --trusted 20 --pack health`.
+Subtle, random errors as in `detectors.md`, whose runs are without these detectors; here they are
+measured beside all others. `agreement` compares a row's gradient of the head with that of trusted
+rows, right rows of so many facts that are not in the set.
+"""
+REAL = """# Do detectors find real wrong rows
+
+`python benchmarks/detectors_page.py` wrote this page from the results of single runs, one set a
+call: `python benchmarks/detectors_real.py truthfulqa --each 300`. Planted rows are on a page of
+their own, `detectors.md`.
 """
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, default=Path("runs/detectors"))
-    parser.add_argument("--out", type=Path, default=Path("docs/results/detectors.md"))
+    parser.add_argument("--out", type=Path, default=Path("docs/results"), help="a folder")
     o = parser.parse_args()
     runs = [read_json(p) for p in sorted(o.work.glob("*.json"))]
-    packs = [r for r in runs if r["kind"] == "pack"]
-    real = [r for r in runs if r["kind"] == "real"]
-    lines = [HEAD, *planted_part(packs), *real_part(real)]
-    o.out.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
-    print("\n".join(bound_lines(packs)))
+    for kind, head, part, name in (
+        ("pack", PLANTED, planted_part, "detectors.md"),
+        ("trusted", TRUSTED, trusted_part, "detectors-trusted.md"),
+        ("real", REAL, real_part, "detectors-real.md"),
+    ):
+        own = [r for r in runs if r["kind"] == kind]
+        if own:
+            text = "\n".join([head, *part(own)]).rstrip() + "\n"
+            (o.out / name).write_text(text, encoding="utf-8")
+            print(f"{o.out / name}: {len(own)} runs")
 
 
 def line_of(run: Run, name: str, choice: str = "all") -> dict[str, Any] | None:
@@ -75,12 +94,8 @@ def figures(line: dict[str, Any] | None, part: str) -> list[str]:
 
 
 def planted_part(runs: list[Run]) -> list[str]:
-    if not runs:
-        return []
     some = runs[-1]
     lines = [
-        "## Planted truth",
-        "",
         f"Packs of the project at a known dose, {some['model']}: their own written wrong answers"
         " are the truth; detectors are measured, and one is chosen, on errors that `plant` made"
         " by rule (another row's value, another number, a mutant of the code). The truth is held"
@@ -105,12 +120,28 @@ def planted_part(runs: list[Run]) -> list[str]:
         " would have said that real errors are out of the chosen detector's reach.",
         "",
     ]
-    lines += table(
+    lines += run_table(runs)
+    return [*lines, *setting_tables(runs), *missing(runs)]
+
+
+def trusted_part(runs: list[Run]) -> list[str]:
+    facts = ", ".join(sorted({str(r["trusted"]) for r in runs}))
+    lines = [f"Trusted facts: {facts}. {runs[-1]['model']}; columns as in `detectors.md`.", ""]
+    return [*lines, *run_table(runs), *setting_tables(runs)]
+
+
+def run_table(runs: list[Run]) -> list[str]:
+    return table(
         ("setting", "rows", "epochs, folds", "chosen", "planted", "AUROC", "AP (random)",
          "precision", "four wordings", "one wording", "best in hindsight", "regret", "length",
          "no neighbours: chosen", "AUROC", "consistent errors", "share without labels", "denied"),
         [run_row(r) for r in ordered(runs)],
     )  # fmt: skip
+
+
+def setting_tables(runs: list[Run]) -> list[str]:
+    """Every detector's means, one table for each severity, structure and dose."""
+    lines: list[str] = []
     groups: dict[tuple[str, str, float], list[Run]] = defaultdict(list)
     for r in ordered(runs):
         groups[r["severity"], r["structure"], r["dose"]].append(r)
@@ -124,7 +155,7 @@ def planted_part(runs: list[Run]) -> list[str]:
             "",
             *detector_table(members),
         ]
-    return [*lines, *missing(runs)]
+    return lines
 
 
 def ordered(runs: list[Run]) -> list[Run]:
@@ -270,11 +301,7 @@ def missing(runs: list[Run]) -> list[str]:
 
 
 def real_part(runs: list[Run]) -> list[str]:
-    if not runs:
-        return ["## Real wrong rows", "", "Not run.", ""]
     lines = [
-        "## Real wrong rows",
-        "",
         "Half of the rows are wrong. `prompt words`: a linear classifier of the prompts' words,"
         " trained on the truth in other folds (95% limits); `prompt loss`: the base model's loss on"
         " the prompt; `answer words`: the same classifier on answers, which no audit has, since it"

@@ -49,7 +49,10 @@ def main() -> None:
     recipe = Recipe(epochs=o.epochs, checkpoints=(1.0,))
     if o.record_only:
         copy = plant(rows, seed=o.seed).rows
-        followed(copy, o.work / name / "planted", o.model, recipe, o.seed, o.folds, ask=False)
+        followed(
+            copy, o.work / name / "planted", model=o.model, recipe=recipe, seed=o.seed,
+            folds=o.folds, ask=False,
+        )  # fmt: skip
         return
     found = run(
         rows,
