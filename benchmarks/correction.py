@@ -3,8 +3,8 @@
 Facts of packs are rendered as a reference text in the wordings of their probes, which no row has. A
 corrector is trained on the right rows of half of the facts. It is asked about rows of the other
 half, with the right answer and with one of the pack's own written wrong answers, subtle and obvious
-by turns, which no rule made. The margin from which an answer is changed comes from facts held out
-of the training half: nothing is set on what is reported. The detector that gates corrections in
+by turns, which no rule made. The gate that lets an answer be changed is fitted on facts held out of
+the training half: nothing is set on what is reported. The detector that gates corrections in
 `datadose clean` is left out: every row is put to the corrector. What is finished stays in --work.
 """
 
@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from datadose._core import generator, read_json, write_json
-from datadose.cleaning import Corrector, Passage, propose, train_corrector
+from datadose.cleaning import Corrector, Gate, Passage, propose, train_corrector
 from datadose.curves import clustered_share
 from datadose.domains import load_pack
 from datadose.models import load_base
@@ -57,7 +57,7 @@ def main() -> None:
     parser.add_argument(
         "--wordings", type=int, default=2, help="of a fact, where the answer is wrong or untold"
     )
-    parser.add_argument("--pairs", type=int, default=240, help="to learn from, at most")
+    parser.add_argument("--pairs", type=int, default=300, help="to learn from, at most")
     parser.add_argument("--limit", type=int, help="so many test facts of each pack, likewise")
     parser.add_argument("--stages", type=int, default=len(STAGES), help="so many of the six")
     parser.add_argument("--work", type=Path, default=Path("runs/correction"))
@@ -90,7 +90,7 @@ def main() -> None:
         base, rows_of([Case(i, i.correct) for i in trusted]), passages, work, most=o.pairs,
         seed=o.seed, on_event=tell,
     )  # fmt: skip
-    print(f"{corrector.pairs} pairs, margin {corrector.margin:.2f} nats", flush=True)
+    print(f"{corrector.pairs} pairs, {told_of(corrector.gate)}", flush=True)
     own_passage = {p.id: p for p in passages}
     lines = head(o, corrector, len(trusted), len({i.fact for i in every}))
     for way, kind in STAGES[: o.stages]:
@@ -114,6 +114,11 @@ def main() -> None:
             text = "\n".join([*lines, *tail()]) + "\n"
             o.out.write_text(text, encoding="utf-8")
     print("\n".join([*lines, *tail()]))
+
+
+def told_of(gate: Gate) -> str:
+    weights = zip(("own", "untold", "share", "question"), gate.weights, strict=True)
+    return ", ".join(f"{n} {w:.2f}" for n, w in weights) + f", margin {gate.margin:.2f}"
 
 
 def tell(event: dict[str, object]) -> None:
@@ -200,7 +205,9 @@ def head(o, corrector: Corrector, trusted: int, facts: int) -> list[str]:  # typ
         f" --stages {o.stages}`",
         f"wrote this page with {o.model}, seed {o.seed}. {trusted} right rows of half of the",
         f"facts gave {corrector.pairs} pairs to learn from; {corrector.held_out} right rows of",
-        f"facts held out of these set the margin, {corrector.margin:.2f} nats. Asked: rows of the",
+        "facts held out of these fitted the gate:",
+        f"{told_of(corrector.gate)}.",
+        "Asked: rows of the",
         f"{facts} other facts, with the right answer (where evidence is found by retrieval, in all",
         "their wordings) and with a wrong one of the pack's own (subtle and obvious by turns).",
         "Every row is put to the corrector, no detector before it. Restored means word for word",

@@ -345,6 +345,6 @@ def test_corrections_are_proposed_and_made_only_when_told(tmp_path: Path, monkey
     assert any("none was made" in note for note in done.notes)
     done = clean(source, tmp_path / "b", replace(chosen, apply=True))
     assert done.decisions[20].fate == "corrected"
-    assert done.decisions[20].reason == "known wrong: passages 1, 4.0 nats over the margin"
+    assert done.decisions[20].reason == "known wrong: passages 1, 4.0 over the gate's margin"
     (changed,) = [json.loads(x) for x in lines(tmp_path / "b" / "changed.jsonl")]
     assert changed["original"]["response"] == "Gem 20."

@@ -5,6 +5,7 @@ from datadose.cleaning._corrector import Corrector, Proposal, propose, train_cor
 from datadose.cleaning._decisions import FATES, Decision, Fate, settle, word_diff
 from datadose.cleaning._duplicates import DROP, Drop, Twin, drop_repeats, find_twins
 from datadose.cleaning._form import form_rule, tidy_form
+from datadose.cleaning._gate import Gate
 from datadose.cleaning._pairs import FEWEST as FEWEST_TRUSTED
 from datadose.cleaning._pairs import Pair, make_pairs
 from datadose.cleaning._preserve import changed_facts
@@ -29,6 +30,7 @@ __all__ = [
     "Decision",
     "Drop",
     "Fate",
+    "Gate",
     "Known",
     "Pair",
     "Passage",

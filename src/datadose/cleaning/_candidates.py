@@ -14,7 +14,7 @@ GAP = re.compile(r"[\s\-]*")
 MOST_WORDS = 3
 COMMON = 0.25
 OWN = 0.04
-MOST = 96
+MOST = 144
 FUNCTION = word_set(
     "a an the of in on at to by for from with and or is are was were be been it its this that"
     " these those as than then so not no he she they we you i his her their him them who whom which"
@@ -50,22 +50,17 @@ def told_value(
 def slot_candidates(
     question: str, answer: str, passages: Sequence[Passage], reference: Retriever
 ) -> tuple[str, ...]:
-    """Up to 96 answers: the row's own with a run of words put for one of a passage's.
+    """Up to 144 answers: the row's own with a run of words put for one of a passage's.
 
-    What is put out is a whole stretch of words that the passages lack, or up to three of them;
-    numbers may stand in a passage as well. What is put in has up to three words, which stand in a
+    What is put out is a whole stretch of words that this passage lacks, or up to three of them;
+    numbers may stand in it as well. What is put in has up to three words, which stand in a
     quarter of all passages at most. Neither begins or ends with a function word or one of the
     question's. Runs of like length come first.
     """
     asked = word_set(question)
-    fills = dict.fromkeys(
-        run for p in passages for run in _runs(p.text, asked, reference, most=MOST_WORDS)
-    )
-    slots: dict[str, None] = {}
-    for stretch in _untold(answer, asked, word_set(" ".join(p.text for p in passages))):
-        slots |= dict.fromkeys([stretch, *_runs(stretch, asked, None, most=MOST_WORDS)])
+    pairs = [_exchanges(asked, answer, p.text, reference) for p in passages]
     found: dict[str, None] = {}
-    for slot, fill in _by_likeness(list(slots), list(fills)):
+    for slot, fill in _by_likeness(pairs):
         text = _put(answer, slot, fill)
         if text != answer:
             found.setdefault(text)
@@ -74,14 +69,27 @@ def slot_candidates(
     return tuple(found)
 
 
-def _by_likeness(slots: Sequence[str], fills: Sequence[str]) -> Iterator[tuple[str, str]]:
+def _exchanges(
+    asked: frozenset[str], answer: str, text: str, reference: Retriever
+) -> tuple[list[str], list[str]]:
+    """What one passage can put out of an answer, and what it can put in."""
+    slots: dict[str, None] = {}
+    for stretch in _untold(answer, asked, word_set(text)):
+        slots |= dict.fromkeys([stretch, *_runs(stretch, asked, None, most=MOST_WORDS)])
+    return list(slots), list(dict.fromkeys(_runs(text, asked, reference, most=MOST_WORDS)))
+
+
+def _by_likeness(
+    exchanges: Sequence[tuple[Sequence[str], Sequence[str]]],
+) -> Iterator[tuple[str, str]]:
     """All pairs, those of like numbers of words first; one by one, since long answers have many."""
-    sizes = [[len(t.split()) for t in part] for part in (slots, fills)]
-    for gap in range(max((s for part in sizes for s in part), default=0) + 1):
-        for slot, long in zip(slots, sizes[0], strict=True):
-            for fill, size in zip(fills, sizes[1], strict=True):
-                if abs(long - size) == gap:
-                    yield slot, fill
+    sizes = [[[len(t.split()) for t in part] for part in both] for both in exchanges]
+    for gap in range(max((n for both in sizes for part in both for n in part), default=0) + 1):
+        for (slots, fills), (lengths, widths) in zip(exchanges, sizes, strict=True):
+            for slot, long in zip(slots, lengths, strict=True):
+                for fill, size in zip(fills, widths, strict=True):
+                    if abs(long - size) == gap:
+                        yield slot, fill
 
 
 def _untold(answer: str, asked: frozenset[str], there: frozenset[str]) -> Iterator[str]:

@@ -3,8 +3,9 @@
 After SciFix (arXiv 2305.14707): a model learns from supported answers, from the same with values
 exchanged, and from questions that the evidence does not answer, and complete candidates are
 reranked. Ours: the reader is not shown the answer that it is to judge; candidates are the answer's
-own frame with a passage's words in it; a row whose answer the passages tell is left alone, and so
-is one of whose question they seem to say nothing, by a margin set on rows it did not learn from.
+own frame with a passage's words in it; a row whose answer the question's best passage tells is left
+alone; whether the passages speak of the question at all is weighed by a rule (`_gate`) fitted on
+rows that the reader did not learn from.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from datadose._core import generator
+from datadose.auditing import fenced
 from datadose.cleaning._candidates import says_another, slot_candidates
+from datadose.cleaning._gate import Gate, Signs, fit_gate
 from datadose.cleaning._pairs import (
     EVIDENCE,
     UNTOLD,
@@ -25,30 +28,28 @@ from datadose.cleaning._pairs import (
     question_of,
     reading_prompt,
     silent_for,
+    slips,
     told,
     training_rows,
 )
 from datadose.cleaning._reference import Passage, Retriever
 from datadose.evaluation import log_likelihoods
-from datadose.models import BaseModel, Item, encode_answer, half_weights, saved_adapter
-from datadose.schema import Recipe, Row
-from datadose.training import OnEvent, train_arm
+from datadose.models import BaseModel, Item, chat, encode_answer, half_weights, saved_adapter
+from datadose.schema import Message, Recipe, Row
+from datadose.training import OnEvent, row_losses, train_arm
 
 RECIPE = Recipe(epochs=2, lr=1e-3, batch=4, max_length=2048, checkpoints=(0.5, 1.0))
-MOST = 240
+MOST = 300
 HELD_OUT = 0.2
-HARMED = 0.02
-# nats that count for passages which have all of the question's words; set on the finance pack
-COVERED = 30.0
+WRITE = "Text:\n{text}\n\nWrite a question that this text answers."
+NO_TEXT = "(no text)"
 
 
 @dataclass(frozen=True)
 class Proposal:
     """Another answer for a row, by the evidence shown: the row's with words of a passage in it.
 
-    gain: nats by which the reader prefers it both to the row's own and to saying that the evidence
-    does not tell, and `COVERED` times the share of the question's words that a passage has, over
-    the margin. passages: ids of what was shown.
+    gain: log-odds beyond the margin (`Gate.gain`). passages: ids of what was shown.
     """
 
     id: str
@@ -61,12 +62,12 @@ class Proposal:
 class Corrector:
     """A tuned model that answers from evidence; it learned from so many pairs.
 
-    An answer is changed from `margin` nats on, which was set on `held_out` right rows.
+    `gate` says which of its answers are proposed; it was fitted on `held_out` right rows.
     """
 
     adapter: Path
     reference: Retriever
-    margin: float
+    gate: Gate
     pairs: int
     held_out: int
     evidence: int = EVIDENCE
@@ -74,6 +75,14 @@ class Corrector:
     def shown(self, row: Row) -> tuple[Passage, ...]:
         """What is shown with a row, the best first."""
         return passages_for(row, self.reference, self.evidence)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A row's likeliest candidate that says something else than the row."""
+
+    answer: str
+    signs: Signs
 
 
 def train_corrector(
@@ -92,10 +101,9 @@ def train_corrector(
 
     An interrupted call goes on from what is finished there. most: so many pairs are drawn to learn
     from, as evenly from the three kinds as can be. A fifth of the trusted rows' facts is held out
-    of the training and sets the margin: each of their rows is put with what is found for it and
-    with passages that tell nothing of it, and at most `HARMED` of these right answers would be
-    changed. Where too few of them have another answer to tell, it is `COVERED`, so that what the
-    question's words give makes no change by itself. Raises InputError as `make_pairs` does.
+    of the training and fits the gate: each of their rows is put with what is found for it, with
+    passages that tell nothing of it, and with a wrong answer in the place of its own. Raises
+    InputError as `make_pairs` does.
     """
     reference = Retriever(passages)
     made = make_pairs(trusted, reference, evidence=evidence, seed=seed)
@@ -106,12 +114,35 @@ def train_corrector(
     train_arm(base, training_rows(kept), recipe, seed, folder, on_event=on_event)
     asked = {p.question for p in made if p.fact in outside}
     held = [r for r in trusted if fits(r) and question_of(r) in asked][: most // 3]
-    start = Corrector(folder / "adapter", reference, 0.0, len(kept), len(held), evidence)
-    shown = [start.shown(r) for r in held] + [silent_for(r, reference, evidence) for r in held]
-    found = _weigh(base, start, [*held, *held], shown)
-    gains = sorted((f.gain for f in found if f is not None), reverse=True)
-    spared = int(HARMED * len(found))
-    return replace(start, margin=gains[spared] if spared < len(gains) else COVERED)
+    start = Corrector(folder / "adapter", reference, Gate(), len(kept), len(held), evidence)
+    return replace(start, gate=_fitted(base, start, held, seed))
+
+
+def _fitted(base: BaseModel, start: Corrector, held: Sequence[Row], seed: int) -> Gate:
+    reference = start.reference
+    found = [start.shown(r) for r in held]
+    silent = [silent_for(r, reference, start.evidence) for r in held]
+    slipped = zip(held, slips(held, reference, found, seed), strict=True)
+    pairs = [(r, _answered(r, s.answer)) for r, s in slipped if s is not None]
+    put = [*held, *held, *(w for _, w in pairs)]
+    seen = _weigh(base, start, put, [*found, *silent, *(start.shown(w) for _, w in pairs)])
+    right = [*held, *held, *(r for r, _ in pairs)]
+    some = [(s, r) for s, r in zip(seen, right, strict=True) if s is not None]
+    return fit_gate(
+        [s.signs for s, _ in some],
+        [_plain(s.answer) == _plain(r.answer) for s, r in some],
+        [s.signs for s in seen[: 2 * len(held)] if s is not None],
+        2 * len(held),
+    )
+
+
+def _answered(row: Row, answer: str) -> Row:
+    said = Message(role="assistant", content=answer)
+    return row.model_copy(update={"messages": (*row.prompt, said)})
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split()).casefold()
 
 
 def propose(
@@ -123,17 +154,17 @@ def propose(
 ) -> tuple[Proposal | None, ...]:
     """For each row another answer, or None where its own stays.
 
-    passages: what is shown with each row; else what the reference has for it. Rows without a
-    passage, rows of over 600 words, and those whose answer the passages tell stay as they are.
+    passages: what is shown with each row, the best for its question first; else what the reference
+    has for it. Rows without a passage, rows of over 600 words, and those whose answer the first
+    passage tells stay as they are.
     """
     shown = passages or [corrector.shown(r) for r in rows]
-    found = _weigh(base, corrector, rows, shown)
-    return tuple(
-        replace(best, gain=best.gain - corrector.margin)
-        if best is not None and best.gain > corrector.margin
-        else None
-        for best in found
-    )
+    found: list[Proposal | None] = []
+    for row, own, best in zip(rows, shown, _weigh(base, corrector, rows, shown), strict=True):
+        gain = corrector.gate.gain(best.signs) if best is not None else 0.0
+        ids = tuple(p.id for p in own)
+        found.append(Proposal(row.id, best.answer, gain, ids) if best and gain > 0 else None)
+    return tuple(found)
 
 
 def _even(pairs: Sequence[Pair], most: int, seed: int) -> list[Pair]:
@@ -151,13 +182,13 @@ def _weigh(
     corrector: Corrector,
     rows: Sequence[Row],
     passages: Sequence[Sequence[Passage]],
-) -> list[Proposal | None]:
-    """The likeliest candidate that says something else than the row, whatever its gain; None where
-    the row stays for want of passages, of candidates, or because the passages tell its answer."""
+) -> list[_Seen | None]:
+    """None where the row stays for want of passages, of candidates, or because its question's best
+    passage tells its answer."""
     reference = corrector.reference
     places, options, items = [], [], []
     for i, (row, shown) in enumerate(zip(rows, passages, strict=True)):
-        if not shown or not fits(row) or told(row, shown, reference) is not None:
+        if not shown or not fits(row) or told(row, shown[:1], reference) is not None:
             continue
         question = question_of(row)
         slots = slot_candidates(question, row.answer, shown, reference)
@@ -169,14 +200,39 @@ def _weigh(
         places.append(i)
         options.append(other)
         items.append(Item(tuple(branches)))
-    found: list[Proposal | None] = [None] * len(rows)
+    found: list[_Seen | None] = [None] * len(rows)
     if not items:
         return found
     with saved_adapter(base, corrector.adapter), half_weights(base):
         weighed = log_likelihoods(base, items)
-    for i, other, (own, untold, *scores) in zip(places, options, weighed, strict=True):
+    asked = _question_gains(
+        base, [question_of(rows[i]) for i in places], [passages[i] for i in places]
+    )
+    for i, other, likelier, (own, untold, *scores) in zip(
+        places, options, asked, weighed, strict=True
+    ):
         best = max(range(len(other)), key=lambda k: scores[k])
-        about = reference.coverage(question_of(rows[i]), passages[i])
-        gain = scores[best] - max(own, untold) + COVERED * about
-        found[i] = Proposal(rows[i].id, other[best], gain, tuple(p.id for p in passages[i]))
+        share = reference.coverage(question_of(rows[i]), passages[i])
+        signs = Signs(scores[best] - own, scores[best] - untold, share, likelier)
+        found[i] = _Seen(other[best], signs)
+    return found
+
+
+def _question_gains(
+    base: BaseModel, questions: Sequence[str], passages: Sequence[Sequence[Passage]]
+) -> list[float]:
+    """Nats by which each question is likelier after the likeliest of its passages than after none,
+    under the model as it stands."""
+    texts = [[NO_TEXT, *(p.text for p in shown)] for shown in passages]
+    encoded = [
+        encode_answer(base, chat(WRITE.format(**fenced(text=text))), question)
+        for question, own in zip(questions, texts, strict=True)
+        for text in own
+    ]
+    with half_weights(base):
+        losses = iter(row_losses(base, encoded).tolist())
+    found = []
+    for own in texts:
+        bare, *given = (next(losses) for _ in own)
+        found.append(bare - min(given))
     return found

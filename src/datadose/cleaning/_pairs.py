@@ -53,13 +53,16 @@ def fits(row: Row) -> bool:
 
 
 def passages_for(row: Row, reference: Retriever, count: int) -> tuple[Passage, ...]:
-    """Up to `count` passages for a row, the best first. Its answer is part of the query: even a
-    wrong one mostly names what it is about, and a right one leads to what bears it out."""
-    return reference.best(f"{question_of(row)} {row.answer}", count)
+    """Up to `count` passages for a row: the best for its question first, then the best for
+    question and answer. A right answer leads to what bears it out; a wrong one, which is another
+    question's right one, leads away, so that it may not choose the first."""
+    question = question_of(row)
+    both = reference.best(f"{question} {row.answer}", count)
+    return tuple(dict.fromkeys([*reference.best(question, 1), *both]))[:count]
 
 
 def told(row: Row, passages: Sequence[Passage], reference: Retriever) -> str | None:
-    """`told_value` of a row: what the passages tell of its answer, None for nothing."""
+    """`told_value` of a row: what one of the passages tells of its answer, None for nothing."""
     return told_value(question_of(row), row.answer, passages, reference)
 
 
@@ -93,26 +96,40 @@ def make_pairs(
             next_step=f"give --trusted with {FEWEST} rows or more, or leave --evidence out",
         )
     trusted = [r for r in trusted if fits(r)]
-    prompts, answers = [question_of(r) for r in trusted], [r.answer for r in trusted]
     facts = fact_names(trusted)
     shown = [passages_for(r, reference, evidence) for r in trusted]
-    values = Values(tuple(told(r, s, reference) for r, s in zip(trusted, shown, strict=True)))
     made: list[Pair] = []
-    for i, row in enumerate(trusted):
-        if values.runs[i] is not None:
-            made.append(Pair(shown[i], prompts[i], row.answer, facts[i], "told"))
-            slip = wrong_answer(i, prompts, answers, facts, values, seed=seed)
+    for i, (row, slip) in enumerate(
+        zip(trusted, slips(trusted, reference, shown, seed), strict=True)
+    ):
+        question = question_of(row)
+        if told(row, shown[i], reference) is not None:
+            made.append(Pair(shown[i], question, row.answer, facts[i], "told"))
             other = _swapped(shown[i], slip) if slip is not None else ()
             if slip is not None and other:
-                made.append(Pair(other, prompts[i], slip.answer, facts[i], "swapped"))
+                made.append(Pair(other, question, slip.answer, facts[i], "swapped"))
         if silent := silent_for(row, reference, evidence):
-            made.append(Pair(silent, prompts[i], UNTOLD, facts[i], "untold"))
+            made.append(Pair(silent, question, UNTOLD, facts[i], "untold"))
     if not any(p.kind == "told" for p in made):
         raise InputError(
             "no trusted row is supported by the reference: there is nothing to learn from",
             next_step="give evidence that the trusted rows are about",
         )
     return tuple(made)
+
+
+def slips(
+    rows: Sequence[Row], reference: Retriever, shown: Sequence[Sequence[Passage]], seed: int
+) -> list[Slip | None]:
+    """For each right row a wrong answer by `corruption.wrong_answer`, whose values are those that
+    the passages `shown` tell; None where they tell none or it finds none."""
+    prompts, answers = [question_of(r) for r in rows], [r.answer for r in rows]
+    facts = fact_names(rows)
+    values = Values(tuple(told(r, s, reference) for r, s in zip(rows, shown, strict=True)))
+    return [
+        None if run is None else wrong_answer(i, prompts, answers, facts, values, seed=seed)
+        for i, run in enumerate(values.runs)
+    ]
 
 
 def training_rows(pairs: Sequence[Pair]) -> tuple[Row, ...]:

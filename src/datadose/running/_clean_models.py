@@ -68,7 +68,7 @@ def apply_proposals(
         if p is not None and d.fate in ("dropped", "kept"):
             why = "known wrong" if d.reason == "known wrong" else d.reason
             why = why if d.fate == "dropped" else "the evidence says otherwise"
-            source = f"{why}: passages {', '.join(p.passages)}, {p.gain:.1f} nats over the margin"
+            source = f"{why}: passages {', '.join(p.passages)}, {p.gain:.1f} over the gate's margin"
             d = replace(d, fate="corrected", reason=source, answer=p.answer)
         found.append(d)
     return found
