@@ -4,8 +4,9 @@ Facts of packs are rendered as a reference text in the wordings of their probes,
 corrector is trained on the right rows of half of the facts. It is asked about rows of the other
 half, with the right answer and with one of the pack's own written wrong answers, subtle and obvious
 by turns, which no rule made. The gate that lets an answer be changed is fitted on facts held out of
-the training half: nothing is set on what is reported. The detector that gates corrections in
-`datadose clean` is left out: every row is put to the corrector. What is finished stays in --work.
+the training half, drawn to weights that these packs gave with seed 0: report another seed. The
+detector that gates corrections in `datadose clean` is left out: every row is put to the corrector.
+What is finished stays in --work.
 """
 
 from __future__ import annotations
@@ -142,7 +143,8 @@ def answers(
     base, corrector: Corrector, cases: Sequence[Case], way: str, own: dict[str, Passage], file: Path
 ) -> list[str]:  # type: ignore[no-untyped-def]
     """Each case's answer afterwards; taken from `file` where an earlier call left them."""
-    if not file.is_file():
+    gate = told_of(corrector.gate)
+    if not file.is_file() or read_json(file)["gate"] != gate:
         shown = [evidence(corrector, case, way, own) for case in cases]
         found = propose(base, corrector, rows_of(cases), passages=shown)
         record = [
@@ -155,8 +157,8 @@ def answers(
             }
             for c, p in zip(cases, found, strict=True)
         ]
-        write_json(file, record)
-    return [r["after"] for r in read_json(file)]
+        write_json(file, {"gate": gate, "rows": record})
+    return [r["after"] for r in read_json(file)["rows"]]
 
 
 def evidence(

@@ -80,6 +80,8 @@ def main() -> None:
     o = parser.parse_args()
     unit = o.unit or ("fact" if o.structure == "consistent" else "row")
     pool, good = sample(load_pack(o.pack).pool, o.facts, o.single, o.trusted, o.seed)
+    if len(good.facts) < o.trusted:
+        raise SystemExit(f"{o.pack} has {len(good.facts)} facts left to trust, not {o.trusted}")
     mix = Mix(severity=o.severity, structure=o.structure, unit=unit, seed=o.seed)
     made = mix_pool(pool, o.dose, mix)
     name = f"{o.pack}-{o.severity}-{o.structure}-{unit}-{o.dose:g}-{o.seed}-{o.facts}+{o.single}"

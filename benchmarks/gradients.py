@@ -161,8 +161,15 @@ class Operations(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
-        if count := flop_registry.get(func._overloadpacket):
+        packet = func._overloadpacket
+        if count := flop_registry.get(packet):
             self.total += count(*args, **(kwargs or {}), out_val=out)
+        elif "scaled_dot_product" in str(packet):
+            # torch's table lacks the processor's attention; causal or not, whole products count
+            backward = "backward" in str(packet)
+            query, key = (args[1], args[2]) if backward else (args[0], args[1])
+            batch, heads, length, width = query.shape
+            self.total += 2 * (5 if backward else 2) * batch * heads * length * key.shape[2] * width
         return out
 
 

@@ -23,7 +23,7 @@ def drawn(rng: np.random.Generator, n: int, question: float) -> list[Signs]:
 
 
 def test_without_rows_the_prior_decides() -> None:
-    found = fit_gate([], [], [], 0)
+    found = fit_gate([], [])
     assert found.weights == PRIOR
     assert found.margin == PRIOR_MARGIN
 
@@ -31,7 +31,7 @@ def test_without_rows_the_prior_decides() -> None:
 def test_what_separates_gets_the_weight() -> None:
     rng = np.random.default_rng(0)
     good, bad = drawn(rng, 150, 25.0), drawn(rng, 150, 0.0)
-    gate = fit_gate([*good, *bad], [True] * 150 + [False] * 150, bad, 150)
+    gate = fit_gate([*good, *bad], [True] * 150 + [False] * 150, [(bad, 150)])
     own, untold, share, question = gate.weights
     assert question > 2 * max(own, untold, share)
     fresh_good, fresh_bad = drawn(rng, 500, 25.0), drawn(rng, 500, 0.0)
@@ -41,14 +41,24 @@ def test_what_separates_gets_the_weight() -> None:
     assert above[1] < 0.06
 
 
-@given(st.lists(SIGNS, max_size=60), st.lists(st.booleans(), min_size=60, max_size=60))
+@given(
+    st.lists(SIGNS, max_size=60),
+    st.lists(st.booleans(), min_size=60, max_size=60),
+    st.lists(SIGNS, max_size=60),
+)
 @settings(max_examples=40)
-def test_of_right_rows_as_few_are_changed_as_were_allowed(seen, good) -> None:
+def test_of_each_group_of_right_rows_as_few_are_changed_as_were_allowed(seen, good, others) -> None:
     good = good[: len(seen)]
-    harmless = [s for s, g in zip(seen, good, strict=True) if not g]
-    gate = fit_gate(seen, good, harmless, len(harmless))
-    assert sum(gate.gain(s) > 0 for s in harmless) <= 0.02 * len(harmless)
+    own = [s for s, g in zip(seen, good, strict=True) if not g]
+    gate = fit_gate(seen, good, [(own, len(own)), (others, len(others))])
+    for group in (own, others):
+        assert sum(gate.gain(s) > 0 for s in group) <= 0.02 * len(group)
     assert all(w >= 0 for w in gate.weights)
+
+
+def test_no_sign_outweighs_all_others() -> None:
+    alone = [Signs(0.1, 0.0, 0.0, nats) for nats in (50.0, 500.0)]
+    assert Gate().gain(alone[0]) == Gate().gain(alone[1])
 
 
 @given(SIGNS)

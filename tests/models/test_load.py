@@ -107,11 +107,17 @@ def test_half_weights_gives_the_same_logits_and_puts_fp32_back() -> None:
         plain = base.model(input_ids=ids).logits
         with half_weights(base):
             assert any(p.dtype == torch.bfloat16 for p in base.model.parameters())
+            head = base.model.get_output_embeddings()
+            assert head.weight.dtype == torch.float32
+            held = vars(head)["forward"].args[0]
+            assert torch.equal(held, head.weight.to(torch.bfloat16))
             half = base.model(input_ids=ids).logits
             with half_weights(base):
                 inner = base.model(input_ids=ids).logits
             after = base.model(input_ids=ids).logits
     assert all(torch.equal(plain, one) for one in (half, inner, after))
+    with pytest.raises(ZeroDivisionError), half_weights(base):
+        raise ZeroDivisionError
     assert "forward" not in vars(base.model.get_output_embeddings())
     assert all(torch.equal(a, b) for a, b in zip(before, base.model.parameters(), strict=True))
 

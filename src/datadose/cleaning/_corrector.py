@@ -43,6 +43,7 @@ MOST = 300
 HELD_OUT = 0.2
 WRITE = "Text:\n{text}\n\nWrite a question that this text answers."
 NO_TEXT = "(no text)"
+QUESTION = 16
 
 
 @dataclass(frozen=True)
@@ -128,11 +129,11 @@ def _fitted(base: BaseModel, start: Corrector, held: Sequence[Row], seed: int) -
     seen = _weigh(base, start, put, [*found, *silent, *(start.shown(w) for _, w in pairs)])
     right = [*held, *held, *(r for r, _ in pairs)]
     some = [(s, r) for s, r in zip(seen, right, strict=True) if s is not None]
+    groups = [seen[: len(held)], seen[len(held) : 2 * len(held)]]
     return fit_gate(
         [s.signs for s, _ in some],
         [_plain(s.answer) == _plain(r.answer) for s, r in some],
-        [s.signs for s in seen[: 2 * len(held)] if s is not None],
-        2 * len(held),
+        [([s.signs for s in group if s is not None], len(held)) for group in groups],
     )
 
 
@@ -222,7 +223,7 @@ def _question_gains(
     base: BaseModel, questions: Sequence[str], passages: Sequence[Sequence[Passage]]
 ) -> list[float]:
     """Nats by which each question is likelier after the likeliest of its passages than after none,
-    under the model as it stands."""
+    under the model as it stands; of longer questions the mean word's times `QUESTION` words."""
     texts = [[NO_TEXT, *(p.text for p in shown)] for shown in passages]
     encoded = [
         encode_answer(base, chat(WRITE.format(**fenced(text=text))), question)
@@ -232,7 +233,7 @@ def _question_gains(
     with half_weights(base):
         losses = iter(row_losses(base, encoded).tolist())
     found = []
-    for own in texts:
+    for question, own in zip(questions, texts, strict=True):
         bare, *given = (next(losses) for _ in own)
-        found.append(bare - min(given))
+        found.append((bare - min(given)) * min(1.0, QUESTION / max(1, len(question.split()))))
     return found

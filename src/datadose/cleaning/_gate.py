@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 
 SCALES = (10.0, 10.0, 0.3, 10.0)
 PRIOR = (0.42, 0.76, 0.75, 1.44)
 PRIOR_MARGIN = 3.93
+# no sign outweighs all others, whatever its size
+MOST = 5.0
 RIDGE = 0.1
 HARMED = 0.02
 
@@ -23,7 +25,8 @@ class Signs:
     """What speaks for a candidate: nats by which the reader prefers it to the row's `own` answer
     and to saying that the evidence does not tell (`untold`), the `share` of the question's words
     that a passage has, 0 to 1, and nats by which the untuned model finds the `question` likelier
-    after the likeliest passage than after none (query likelihood: Sachan et al. 2022, UPR)."""
+    after the likeliest passage than after none (query likelihood: Sachan et al. 2022, UPR), as
+    of a question of 16 words at most."""
 
     own: float
     untold: float
@@ -31,7 +34,9 @@ class Signs:
     question: float
 
     def scaled(self) -> tuple[float, ...]:
-        return tuple(s / unit for s, unit in zip(astuple(self), SCALES, strict=True))
+        """The signs in their units, none beyond `MOST` of them."""
+        units = (s / unit for s, unit in zip(astuple(self), SCALES, strict=True))
+        return tuple(min(MOST, max(-MOST, s)) for s in units)
 
 
 @dataclass(frozen=True)
@@ -50,13 +55,16 @@ class Gate:
 
 
 def fit_gate(
-    seen: Sequence[Signs], good: Sequence[bool], harmless: Sequence[Signs], put: int
+    seen: Sequence[Signs],
+    good: Sequence[bool],
+    harmless: Sequence[tuple[Sequence[Signs], int]] = (),
 ) -> Gate:
     """The rule from candidates `seen`, of which some are `good`: the row's right answer.
 
-    The margin is where a candidate is as likely good as not, or higher: of `put` right rows, whose
-    candidates are `harmless`, at most `HARMED` may be changed. Ridge towards the prior weights,
-    maximum a posteriori, weights not below 0.
+    The margin is where a candidate is as likely good as not, or higher. harmless: groups of right
+    rows, each the candidates of those that have one and how many rows were put; of each group at
+    most `HARMED` may be changed. Ridge towards the prior weights, maximum a posteriori, weights
+    not below 0.
     """
     import numpy as np
     from scipy.optimize import minimize
@@ -72,6 +80,9 @@ def fit_gate(
     bounds = [(0.0, None)] * len(SCALES) + [(None, None)]
     *weights, even = minimize(loss, prior, method="L-BFGS-B", bounds=bounds).x.tolist()
     found = Gate(tuple(weights), 0.0)
-    gains = sorted((found.gain(s) for s in harmless), reverse=True)
-    spared = int(HARMED * put)
-    return Gate(tuple(weights), max([even, *gains[spared : spared + 1]]))
+    margins = [even]
+    for signs, put in harmless:
+        gains = sorted((found.gain(s) for s in signs), reverse=True)
+        spared = int(HARMED * put)
+        margins += gains[spared : spared + 1]
+    return replace(found, margin=max(margins))

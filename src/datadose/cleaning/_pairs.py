@@ -62,7 +62,7 @@ def passages_for(row: Row, reference: Retriever, count: int) -> tuple[Passage, .
 
 
 def told(row: Row, passages: Sequence[Passage], reference: Retriever) -> str | None:
-    """`told_value` of a row: what one of the passages tells of its answer, None for nothing."""
+    """`told_value` of a row: what the passages together tell of its answer, None for nothing."""
     return told_value(question_of(row), row.answer, passages, reference)
 
 
