@@ -306,8 +306,8 @@ def real_part(runs: list[Run]) -> list[str]:
         " trained on the truth in other folds (95% limits); `prompt loss`: the base model's loss on"
         " the prompt; `answer words`: the same classifier on answers, which no audit has, since it"
         " is trained on the truth. `length`: of longer answers. MedMCQA and TruthfulQA have other"
-        " questions on either side; HumanEvalPack has both solutions of every task, so prompts can"
-        " tell nothing.",
+        " questions on either side; HumanEvalPack has both solutions of every task that is short"
+        " enough, of 164 in all, so prompts can tell nothing.",
         "",
     ]
     head = ("data", "right + wrong", "longest row", "epochs", "chosen", "planted", "AUROC", "AP",
