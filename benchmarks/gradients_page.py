@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from four_arms_page import machine
+
 Found = dict[str, Any]
 
 HEAD = """\
@@ -59,7 +61,7 @@ above, on the same rows, both by the clock.
 
 def page(found: Sequence[Found]) -> str:
     """The whole page; a part that was not run says so."""
-    text = HEAD
+    text = HEAD + f"\nWritten on: {machine()}.\n"
     for part, head, table in (
         ("compare", COMPARE, compared),
         ("stream", STREAM, streamed),
