@@ -24,7 +24,7 @@ from datadose.cleaning import Corrector, Gate, Passage, propose, train_corrector
 from datadose.curves import clustered_share
 from datadose.domains import load_pack
 from datadose.models import load_base
-from datadose.rows import fill, make_rows
+from datadose.rows import fill, make_rows, plain_answer
 from datadose.schema import Message, PoolItem, Row
 
 STAGES = (
@@ -177,10 +177,10 @@ def line(way: str, kind: str, cases: Sequence[Case], after: Sequence[str]) -> st
     good: dict[str, list[bool]] = defaultdict(list)
     same: dict[str, list[bool]] = defaultdict(list)
     for case, text in zip(cases, after, strict=True):
-        good[case.item.fact].append(plain(text) == plain(case.item.correct))
+        good[case.item.fact].append(plain_answer(text) == plain_answer(case.item.correct))
         same[case.item.fact].append(text == case.answer)
     made = [(c, t) for c, t in zip(cases, after, strict=True) if t != c.answer]
-    hit = sum(plain(t) == plain(c.item.correct) for c, t in made)
+    hit = sum(plain_answer(t) == plain_answer(c.item.correct) for c, t in made)
     return (
         f"| {WORDS[way]} | {kind} | {len(cases)} | {share(good)} | {share(same)}"
         f" | {hit} of {len(made)} |"
@@ -192,10 +192,6 @@ def share(clusters: dict[str, list[bool]]) -> str:
         np.array([sum(v) for v in clusters.values()]), np.array([len(v) for v in clusters.values()])
     )
     return f"{s.rate:.3f} ({s.lower:.3f} to {s.upper:.3f})"
-
-
-def plain(text: str) -> str:
-    return " ".join(text.split()).casefold()
 
 
 def head(o, corrector: Corrector, trusted: int, facts: int) -> list[str]:  # type: ignore[no-untyped-def]

@@ -20,7 +20,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from four_arms_page import head, native_bf16, section
+from four_arms_page import head, section
+from machine import native_bf16
 
 from datadose._core import derive_seed, digest, read_jsonl
 from datadose.models import ensure_embedded, load_base

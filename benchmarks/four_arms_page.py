@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import os
 import platform
 import sys
 import time
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
-from datadose.schema import Study
+from machine import machine, native_bf16
 
-FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
+from datadose.schema import Study
 
 
 def agreement(ours: dict[str, list[float]], theirs: dict[str, list[float]]) -> tuple[int, float]:
@@ -84,12 +82,13 @@ def head(args: argparse.Namespace, versions: dict[str, str]) -> str:
     """What was run, where, and what counts as what."""
     own = {n: version(n) for n in ("datadose", "torch", "transformers", "peft")}
     given = " ".join(sys.argv[1:])
+    size = "" if native_bf16() else ", so that its section is of a reduced size"
     return f"""# Four arms: datadose against the script a user would write
 
 Written by `benchmarks/four_arms.py`. Command: `make oracles`, then
 `.venv/bin/python benchmarks/four_arms.py {given}`
 
-- Date: {time.strftime("%Y-%m-%d")}. {machine()}, {args.threads} threads on every side.
+- Date: {time.strftime("%Y-%m-%d")}. {machine()}{size}, {args.threads} threads on every side.
 - datadose: {_named(own)}, Python {platform.python_version()}.
 - Script: {_named(versions)}.
 - (a) is `datadose run` as a user starts it. Its guards, checkpoints, scores of the base model and
@@ -110,27 +109,3 @@ Written by `benchmarks/four_arms.py`. Command: `make oracles`, then
 
 def _named(versions: dict[str, str]) -> str:
     return ", ".join(f"{name} {number}" for name, number in versions.items())
-
-
-def machine() -> str:
-    """Processor, cores, and whether it multiplies bf16 by itself."""
-    name, flags = platform.processor() or platform.machine(), set[str]()
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        for line in info.read_text("utf-8").splitlines():
-            key, _, value = line.partition(":")
-            if key.strip() == "model name":
-                name = value.strip()
-            if key.strip() == "flags":
-                flags = set(value.split())
-    present = ", ".join(f for f in FLAGS if f in flags) or "none of " + ", ".join(FLAGS)
-    native = "native" if native_bf16() else "emulated, so that its section is of a reduced size"
-    return f"{name}, {os.cpu_count()} cores, {present}; bf16 is {native}"
-
-
-def native_bf16() -> bool:
-    """Whether the processor multiplies bf16 by itself."""
-    import torch
-
-    found = torch.cpu.get_capabilities()
-    return any(found.get(name) for name in ("avx512_bf16", "amx_bf16", "arm_bf16", "bf16"))

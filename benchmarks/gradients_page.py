@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from four_arms_page import machine
+from machine import machine
 
 Found = dict[str, Any]
 
@@ -29,9 +29,11 @@ faster than bergson collecting gradients of the same model.
   the norms of all `.grad`. *By row, head*: the same by a user who takes the states below the head
   without autograd.
 - *Operations*: multiplications and additions of matrices as torch counts them, on the first turn.
-  What is bound by them, as a processor in fp32 is, can't gain much more than it saves of them.
-- Ways take turns on parts of the same rows. In bf16 the scripts hold weights in bf16; ours runs
-  under autocast. Gap: the largest relative difference of a norm, in bf16 the median one.
+  Beyond those that ours saves, it forms no weight's gradient, which the script writes and reads
+  once a row, and takes rows together.
+- Ways take turns on parts of the same rows. In bf16 the scripts hold weights in bf16, and attention
+  goes back in bf16, which processors are slow at; ours runs under autocast, attention in fp32.
+  Gap: the largest relative difference of a norm, in bf16 the median one.
 - bergson keeps gradients (whole, or projected to 16 x 16 a layer) of the linear layers below the
   head and writes them to disk; ours keeps norms, of every weight. The best
   of its batches is taken, of so many padded tokens (ours: 1,024). The model is loaded and rows are

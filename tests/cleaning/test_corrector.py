@@ -109,11 +109,11 @@ def test_an_answer_that_is_anothers_neither_leads_away_nor_bears_itself_out(chat
     # the answer's words weigh more than the question's, which come first all the same
     assert reference.best(f"{question_of(row)} {row.answer}", 1)[0].id == "Boru"
     assert [p.id for p in shown] == ["Arla", "Boru"]
+    # with both taken together the wrong value would be told, and nothing could be put for it
     assert told(row, shown, reference) is not None
     assert told(row, shown[:1], reference) is None
     found = slot_candidates(question_of(row), row.answer, shown, reference)
     assert "They dig the topaz of Boru." in found
-    # with both taken together the wrong value would be told, and nothing could be put for it
     right = chats([("What do they dig in Arla?", "They dig topaz.")])[0]
     assert told(right, passages_for(right, reference, 2)[:1], reference) == "topaz"
 
@@ -171,7 +171,7 @@ def test_a_corrector_is_trained_goes_on_and_changes_from_its_margin_on(
 
 
 def test_a_change_is_weighed_by_what_the_models_say(chats, tmp_path, monkeypatch) -> None:
-    """Nats stand in the place of models'; the gate asks for 1 nat over each of the two others."""
+    """Nats stand in the place of models'; the gates weigh one sign each."""
     rows = chats([("Gem of Arla?", f"It is {g}.") for g in ("zinc", "salt", "coal")])
     scores = {"It is topaz.": -5.0, UNTOLD: -6.5, "It is zinc.": -9.0, "It is salt.": -4.0,
               "It is coal.": -9.0}  # fmt: skip
@@ -198,13 +198,13 @@ def test_a_change_is_weighed_by_what_the_models_say(chats, tmp_path, monkeypatch
     monkeypatch.setattr(module + "saved_adapter", lambda *_: nullcontext())
     monkeypatch.setattr(module + "half_weights", lambda *_: nullcontext())
     reference = Retriever(PASSAGES)
-    # over saying that nothing is told: 1.5 nats, 1.5 and -1; scales are 10 nats
+    # over saying that nothing is told: 1.5 nats, 1.5 and -1; scales are 10 nats. The second row's
+    # own answer is likelier than the best other one, which nothing makes up for
     made = Corrector(tmp_path, reference, Gate((0, 10, 0, 0), 1.0), 9, 9, evidence=1)
     found = propose(None, made, rows)
     assert [p and (p.answer, pytest.approx(p.gain), p.passages) for p in found] == [
         ("It is topaz.", 0.5, ("Arla",)), None, None,
     ]  # fmt: skip
-    # the second row's own answer is likelier than the best other one, which nothing makes up for
     # every question was weighed after no text and after its passage, 12 nats likelier
     assert asked == ["Gem of Arla?"] * 6
     likely = replace(made, gate=Gate((0, 0, 0, 10), 11.0))

@@ -33,8 +33,10 @@ from datadose.cleaning._pairs import (
     training_rows,
 )
 from datadose.cleaning._reference import Passage, Retriever
+from datadose.corruption import Values
 from datadose.evaluation import log_likelihoods
 from datadose.models import BaseModel, Item, chat, encode_answer, half_weights, saved_adapter
+from datadose.rows import plain_answer
 from datadose.schema import Message, Recipe, Row
 from datadose.training import OnEvent, row_losses, train_arm
 
@@ -120,30 +122,28 @@ def train_corrector(
 
 
 def _fitted(base: BaseModel, start: Corrector, held: Sequence[Row], seed: int) -> Gate:
+    """The gate from held-out right rows, put three ways: see `train_corrector`."""
     reference = start.reference
     found = [start.shown(r) for r in held]
     silent = [silent_for(r, reference, start.evidence) for r in held]
-    slipped = zip(held, slips(held, reference, found, seed), strict=True)
+    values = Values(tuple(told(r, s, reference) for r, s in zip(held, found, strict=True)))
+    slipped = zip(held, slips(held, values, seed), strict=True)
     pairs = [(r, _answered(r, s.answer)) for r, s in slipped if s is not None]
     put = [*held, *held, *(w for _, w in pairs)]
     seen = _weigh(base, start, put, [*found, *silent, *(start.shown(w) for _, w in pairs)])
     right = [*held, *held, *(r for r, _ in pairs)]
     some = [(s, r) for s, r in zip(seen, right, strict=True) if s is not None]
-    groups = [seen[: len(held)], seen[len(held) : 2 * len(held)]]
+    groups = [(seen[: len(held)], found), (seen[len(held) : 2 * len(held)], silent)]
     return fit_gate(
         [s.signs for s, _ in some],
-        [_plain(s.answer) == _plain(r.answer) for s, r in some],
-        [([s.signs for s in group if s is not None], len(held)) for group in groups],
+        [plain_answer(s.answer) == plain_answer(r.answer) for s, r in some],
+        [([s.signs for s in own if s is not None], sum(map(bool, shown))) for own, shown in groups],
     )
 
 
 def _answered(row: Row, answer: str) -> Row:
     said = Message(role="assistant", content=answer)
     return row.model_copy(update={"messages": (*row.prompt, said)})
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.split()).casefold()
 
 
 def propose(

@@ -1,8 +1,9 @@
 """Whether an answer made from the evidence is to be believed over a row's own.
 
 A logistic rule on four signs, fitted on rows whose right answer is known and which the reader did
-not learn from. Scales are fixed, and the weights are drawn to what the health and legal packs gave
-with seed 0, so that few rows move them little.
+not learn from. Scales are fixed. Weights are drawn to a prior, so that few rows move them little:
+it is what the same fit, drawn to zero, gave on held-out rows of the health and legal packs, seed 0,
+before signs were bounded.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ def fit_gate(
     """The rule from candidates `seen`, of which some are `good`: the row's right answer.
 
     The margin is where a candidate is as likely good as not, or higher. harmless: groups of right
-    rows, each the candidates of those that have one and how many rows were put; of each group at
+    rows, each the candidates of those that have one and how many were shown passages; of each at
     most `HARMED` may be changed. Ridge towards the prior weights, maximum a posteriori, weights
     not below 0.
     """

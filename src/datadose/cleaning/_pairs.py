@@ -99,11 +99,10 @@ def make_pairs(
     facts = fact_names(trusted)
     shown = [passages_for(r, reference, evidence) for r in trusted]
     made: list[Pair] = []
-    for i, (row, slip) in enumerate(
-        zip(trusted, slips(trusted, reference, shown, seed), strict=True)
-    ):
+    values = Values(tuple(told(r, s, reference) for r, s in zip(trusted, shown, strict=True)))
+    for i, (row, slip) in enumerate(zip(trusted, slips(trusted, values, seed), strict=True)):
         question = question_of(row)
-        if told(row, shown[i], reference) is not None:
+        if values.runs[i] is not None:
             made.append(Pair(shown[i], question, row.answer, facts[i], "told"))
             other = _swapped(shown[i], slip) if slip is not None else ()
             if slip is not None and other:
@@ -118,14 +117,11 @@ def make_pairs(
     return tuple(made)
 
 
-def slips(
-    rows: Sequence[Row], reference: Retriever, shown: Sequence[Sequence[Passage]], seed: int
-) -> list[Slip | None]:
-    """For each right row a wrong answer by `corruption.wrong_answer`, whose values are those that
-    the passages `shown` tell; None where they tell none or it finds none."""
+def slips(rows: Sequence[Row], values: Values, seed: int) -> list[Slip | None]:
+    """For each right row a wrong answer by `corruption.wrong_answer`; None where no passage tells
+    its value, or where none is found. values: what the passages tell of the rows' answers."""
     prompts, answers = [question_of(r) for r in rows], [r.answer for r in rows]
     facts = fact_names(rows)
-    values = Values(tuple(told(r, s, reference) for r, s in zip(rows, shown, strict=True)))
     return [
         None if run is None else wrong_answer(i, prompts, answers, facts, values, seed=seed)
         for i, run in enumerate(values.runs)

@@ -5,7 +5,13 @@ from datadose.rows._held_out import hold_out
 from datadose.rows._ids import make_rows, row_id
 from datadose.rows._lengths import closest_pairs, match_lengths
 from datadose.rows._mix import Mix, house_monotone_order, mix_pool, rows_at
-from datadose.rows._pool import UnpairedPool, read_pool, require_answers, unpaired_pool
+from datadose.rows._pool import (
+    UnpairedPool,
+    plain_answer,
+    read_pool,
+    require_answers,
+    unpaired_pool,
+)
 from datadose.rows._probes import read_probes
 from datadose.rows._public import (
     DataSet,
@@ -56,6 +62,7 @@ __all__ = [
     "near_duplicates",
     "pair_up",
     "place_data_set",
+    "plain_answer",
     "raw_rows",
     "read_pool",
     "read_probes",

@@ -162,17 +162,18 @@ def _problems(where: str, record: Any) -> Iterator[Issue]:
             yield Issue(f"{where}: {field}", "is empty", shorten(getattr(item, field)))
     if not (item.obvious or item.subtle):
         yield Issue(f"{where}: subtle", "has no wrong answer, neither subtle nor obvious")
-    seen_in: dict[str, str] = {_same(item.correct): "correct"}
+    seen_in: dict[str, str] = {plain_answer(item.correct): "correct"}
     for field in WRONG:
         for i, answer in enumerate(getattr(item, field)):
             place = f"{field}[{i}]"
             if not answer.strip():
                 yield Issue(f"{where}: {place}", "is empty", shorten(answer))
-            elif _same(answer) in seen_in:
-                twin = seen_in[_same(answer)]
+            elif plain_answer(answer) in seen_in:
+                twin = seen_in[plain_answer(answer)]
                 yield Issue(f"{where}: {place}", f"is the same as {twin}", shorten(answer))
-            seen_in.setdefault(_same(answer), place)
+            seen_in.setdefault(plain_answer(answer), place)
 
 
-def _same(answer: str) -> str:
+def plain_answer(answer: str) -> str:
+    """An answer as it is compared: without case, and each space one blank."""
     return " ".join(answer.split()).casefold()
